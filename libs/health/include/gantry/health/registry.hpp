@@ -1,0 +1,88 @@
+#pragma once
+
+#include "gantry/base/clock.hpp"
+#include "gantry/base/result.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gantry::health {
+
+enum class Status { healthy, degraded, unhealthy };
+std::string_view to_string(Status status);
+
+/// What a check found. `detail` is for operators: no secrets, no personal data.
+struct CheckResult {
+    Status status = Status::healthy;
+    std::string detail;
+};
+
+/// One named check. It runs on the registry's poller, never on a probe's thread.
+struct Check {
+    std::string name;
+    std::function<CheckResult(std::stop_token)> run;
+    Status on_failure = Status::unhealthy;  ///< What a throw or a timeout counts as.
+    bool readiness = false;                 ///< Unhealthy → `/readyz` 503.
+    std::chrono::milliseconds timeout{2'000};
+    std::chrono::milliseconds period{2'000};
+};
+
+/// A check's latest result.
+struct Snapshot {
+    std::string name;
+    Status status = Status::unhealthy;
+    std::string detail;
+    Instant since;                          ///< When it got this status.
+    Instant checked;                        ///< When it last ran.
+    std::chrono::milliseconds duration{0};  ///< How long that took.
+    bool readiness = false;
+};
+
+/// The state that a component reports by itself, without polling. Thread-safe.
+class Reporter {
+public:
+    virtual ~Reporter() = default;
+    virtual void report(Status status, std::string detail = {}) = 0;
+};
+
+/// All checks of the process, cached: asking never runs one. Thread-safe.
+class Registry {
+public:
+    explicit Registry(Clock& clock);
+    ~Registry();
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
+
+    /// Registers a polled check. `already_exists` for a name that is taken.
+    Result<void> add(Check check);
+
+    /// Registers a state that its owner reports. Starts `unhealthy` with detail "starting". Returns
+    /// a reporter that lives as long as the registry, the existing one for a name that is taken.
+    Reporter& reporter(std::string name, bool readiness);
+
+    /// Starts the poller threads; every check runs at once. Called by the host.
+    void start();
+    /// Stops the poller. Idempotent.
+    void stop();
+
+    /// Every check, by name. One that has not run for three periods is unhealthy.
+    [[nodiscard]] std::vector<Snapshot> snapshot() const;
+
+    /// The worst status of all checks.
+    [[nodiscard]] Status overall() const;
+
+    /// True if every readiness check is healthy or degraded.
+    [[nodiscard]] bool ready() const;
+
+    /// Calls `listener` whenever `ready()` changes, on the poller's or a reporter's thread.
+    void on_ready_change(std::function<void(bool)> listener);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gantry::health

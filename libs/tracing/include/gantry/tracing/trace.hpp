@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// W3C trace context (https://www.w3.org/TR/trace-context/), carried through every hop.
+namespace gantry::tracing {
+
+/// Which trace the current work belongs to. A value; default-constructed it is empty.
+struct TraceContext {
+    std::array<std::uint8_t, 16> trace_id{};
+    std::array<std::uint8_t, 8> span_id{};
+    std::uint8_t flags = 0;
+
+    [[nodiscard]] bool valid() const;
+    [[nodiscard]] std::string trace_id_hex() const;
+    [[nodiscard]] std::string span_id_hex() const;
+
+    /// The `traceparent` header, empty if this is not valid.
+    [[nodiscard]] std::string traceparent() const;
+
+    /// A new span of the same trace, or a new trace if this is empty.
+    [[nodiscard]] TraceContext child() const;
+};
+
+/// A new sampled trace with random ids.
+TraceContext start_trace();
+
+/// Reads a `traceparent` header; nothing if it is malformed.
+std::optional<TraceContext> parse_traceparent(std::string_view header);
+
+/// The context of the calling thread; empty outside a `ScopedTrace`.
+const TraceContext& current();
+
+/// Makes `context` the calling thread's context while it lives. Logs show its ids.
+class ScopedTrace {
+public:
+    explicit ScopedTrace(TraceContext context);
+    ~ScopedTrace();
+    ScopedTrace(const ScopedTrace&) = delete;
+    ScopedTrace& operator=(const ScopedTrace&) = delete;
+
+private:
+    TraceContext previous_;
+};
+
+}  // namespace gantry::tracing
