@@ -21,8 +21,8 @@ milliseconds Backoff::ceiling(const Limits& limits, int failures) {
 milliseconds Backoff::next() {
     const auto upper = ceiling(limits_, failures_);
     ++failures_;
-    const auto drawn =
-        milliseconds{static_cast<milliseconds::rep>(random_unit() * static_cast<double>(upper.count()))};
+    const auto drawn = milliseconds{
+        static_cast<milliseconds::rep>(random_unit() * static_cast<double>(upper.count()))};
     return std::max(drawn, limits_.floor);
 }
 

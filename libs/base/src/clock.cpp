@@ -27,8 +27,7 @@ Clock& system_clock() {
     return clock;
 }
 
-FakeClock::FakeClock(Instant start)
-    : steady_(SteadyTime{std::chrono::hours{1000}}), wall_(start) {}
+FakeClock::FakeClock(Instant start) : steady_(SteadyTime{std::chrono::hours{1000}}), wall_(start) {}
 
 SteadyTime FakeClock::steady_now() const {
     const std::lock_guard lock(mutex_);

@@ -7,7 +7,8 @@
 namespace gantry {
 namespace {
 
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kHex = "0123456789abcdef";
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
@@ -166,8 +167,9 @@ Result<std::string> hex_decode(std::string_view text) {
 std::string sha256(std::string_view bytes) {
     std::string digest(32, '\0');
     unsigned length = 0;
-    const int done = EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
-                                &length, EVP_sha256(), nullptr);
+    const int done =
+        EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
+                   &length, EVP_sha256(), nullptr);
     ENSURE(done == 1 && length == digest.size(), "OpenSSL provides SHA-256");
     return digest;
 }

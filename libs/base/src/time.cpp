@@ -15,13 +15,15 @@ std::string format(Instant at, int digits) {
     const auto day = std::chrono::floor<days>(micros);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss time{micros - day};
-    const auto fraction = digits == 3 ? time.subseconds().count() / 1000 : time.subseconds().count();
+    const auto fraction =
+        digits == 3 ? time.subseconds().count() / 1000 : time.subseconds().count();
     char buffer[64];
     const int length = std::snprintf(
-        buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d.%0*lldZ", static_cast<int>(date.year()),
-        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-        static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-        static_cast<int>(time.seconds().count()), digits, static_cast<long long>(fraction));
+        buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d.%0*lldZ",
+        static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+        static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+        static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()), digits,
+        static_cast<long long>(fraction));
     return {buffer, static_cast<std::size_t>(length)};
 }
 
@@ -130,9 +132,13 @@ std::optional<Instant> parse(std::string_view text) {
 
 }  // namespace
 
-std::string format_rfc3339(Instant at) { return format(at, 3); }
+std::string format_rfc3339(Instant at) {
+    return format(at, 3);
+}
 
-std::string format_rfc3339_micros(Instant at) { return format(at, 6); }
+std::string format_rfc3339_micros(Instant at) {
+    return format(at, 6);
+}
 
 Result<Instant> parse_rfc3339(std::string_view text) {
     if (const auto instant = parse(text)) {

@@ -2,8 +2,8 @@
 
 #include "gantry/base/ensure.hpp"
 
-#include <cstring>
 #include <sys/random.h>
+#include <cstring>
 
 namespace gantry {
 namespace {
@@ -53,7 +53,8 @@ Result<Uuid> Uuid::parse(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (is_dash_position(i)) {
             if (text[i] != '-') {
-                return fail(Code::invalid_argument, "a UUID has dashes after 8, 12, 16 and 20 digits");
+                return fail(Code::invalid_argument,
+                            "a UUID has dashes after 8, 12, 16 and 20 digits");
             }
             continue;
         }

@@ -6,9 +6,13 @@ namespace gantry {
 namespace {
 
 TEST(Base64, MatchesTheVectorsOfRfc4648) {
-    const std::pair<std::string, std::string> vectors[] = {
-        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                           {"f", "Zg=="},
+                                                           {"fo", "Zm8="},
+                                                           {"foo", "Zm9v"},
+                                                           {"foob", "Zm9vYg=="},
+                                                           {"fooba", "Zm9vYmE="},
+                                                           {"foobar", "Zm9vYmFy"}};
     for (const auto& [bytes, text] : vectors) {
         EXPECT_EQ(base64_encode(bytes), text);
         EXPECT_EQ(base64_decode(text).value(), bytes);
@@ -42,7 +46,8 @@ TEST(Sha256, MatchesTheVectorOfFips180) {
 
 TEST(Utf8, AcceptsAndRefusesAsUnicodeSays) {
     EXPECT_TRUE(is_utf8("plain, ü, 漢, \xF0\x9F\x9A\xA2"));
-    for (const auto* text : {"\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE6\xBC", "\x80", "\xFF"}) {
+    for (const auto* text :
+         {"\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE6\xBC", "\x80", "\xFF"}) {
         EXPECT_FALSE(is_utf8(text));
     }
 }

@@ -37,7 +37,8 @@ TEST(Result, TryYieldsTheValueOrReturnsTheError) {
 }
 
 TEST(Error, TakesContextInFront) {
-    const Error error = Error{Code::unavailable, "connection lost", {}, {}}.with_context("claim batch");
+    const Error error =
+        Error{Code::unavailable, "connection lost", {}, {}}.with_context("claim batch");
     EXPECT_EQ(error.message, "claim batch: connection lost");
     EXPECT_TRUE(error.transient());
     EXPECT_EQ(to_string(error.code), "UNAVAILABLE");

@@ -27,8 +27,9 @@ TEST(Uuid, GoesThroughText) {
 }
 
 TEST(Uuid, RefusesOtherText) {
-    for (const auto* text : {"", "0190163d", "0190163d-8694-739b-aea5-966c26f8ad9",
-                             "0190163d-8694-739b-aea5-966c26f8ad9g", "0190163d08694-739b-aea5-966c26f8ad91"}) {
+    for (const auto* text :
+         {"", "0190163d", "0190163d-8694-739b-aea5-966c26f8ad9",
+          "0190163d-8694-739b-aea5-966c26f8ad9g", "0190163d08694-739b-aea5-966c26f8ad91"}) {
         EXPECT_FALSE(Uuid::parse(text)) << text;
     }
 }

@@ -39,7 +39,9 @@ public:
     }
 
     /// The earlier of this and `other`.
-    [[nodiscard]] Deadline earlier(Deadline other) const { return Deadline{std::min(at_, other.at_)}; }
+    [[nodiscard]] Deadline earlier(Deadline other) const {
+        return Deadline{std::min(at_, other.at_)};
+    }
 
     friend bool operator==(Deadline, Deadline) = default;
 

@@ -10,9 +10,9 @@ namespace gantry {
 }  // namespace gantry
 
 /// Terminates the process when an invariant of our own code is broken. Never for bad input.
-#define ENSURE(condition, what)                                 \
-    do {                                                        \
-        if (!(condition)) {                                     \
+#define ENSURE(condition, what)                                  \
+    do {                                                         \
+        if (!(condition)) {                                      \
             ::gantry::ensure_failed((what), __FILE__, __LINE__); \
-        }                                                       \
+        }                                                        \
     } while (false)

@@ -35,15 +35,16 @@ std::string_view to_string(Code code);
 
 /// One fault in one field of a request or of the configuration.
 struct FieldViolation {
-    std::string field;        ///< Path of the field as the caller wrote it, for example `items[0].code`.
-    std::string description;  ///< What is allowed. Never repeats a value that could be personal data.
+    std::string field;  ///< Path of the field as the caller wrote it, for example `items[0].code`.
+    std::string
+        description;  ///< What is allowed. Never repeats a value that could be personal data.
 };
 
 /// A failure. `message` is for the caller and the log; it never holds payloads or personal data.
 struct Error {
     Code code = Code::unknown;
     std::string message;
-    std::string reason;                  ///< Stable UPPER_SNAKE_CASE reason, empty if the code says it all.
+    std::string reason;  ///< Stable UPPER_SNAKE_CASE reason, empty if the code says it all.
     std::vector<FieldViolation> fields;  ///< For `invalid_argument`: every fault that was found.
 
     /// The same error with `context: ` in front of its message, for use on the way up.
@@ -67,11 +68,11 @@ using Result = std::expected<T, Error>;
 
 /// Evaluates a `Result` expression: its value, or returns its error from the enclosing function.
 /// `auto row = TRY(load(id));`
-#define TRY(expression)                                                    \
-    __extension__({                                                        \
-        auto&& gantry_try_result = (expression);                           \
-        if (!gantry_try_result) {                                          \
-            return std::unexpected(std::move(gantry_try_result).error());  \
-        }                                                                  \
-        std::move(gantry_try_result).value();                              \
+#define TRY(expression)                                                   \
+    __extension__({                                                       \
+        auto&& gantry_try_result = (expression);                          \
+        if (!gantry_try_result) {                                         \
+            return std::unexpected(std::move(gantry_try_result).error()); \
+        }                                                                 \
+        std::move(gantry_try_result).value();                             \
     })

@@ -10,8 +10,8 @@
 
 namespace gantry {
 
-/// Reads `250ms`, `30s`, `5m`, `2h`, `1d` or a sum such as `1m30s`. A number without a unit is refused
-/// (except `0`), so that nobody guesses. The error says what is allowed.
+/// Reads `250ms`, `30s`, `5m`, `2h`, `1d` or a sum such as `1m30s`. A number without a unit is
+/// refused (except `0`), so that nobody guesses. The error says what is allowed.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// The shortest form that `parse_duration` reads back, for example `1m30s`.
