@@ -16,7 +16,9 @@ exec 9>"build/.$preset.lock"
 flock 9
 
 say "configuring build/$preset"
-cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || {
+# GANTRY_CMAKE_ARGS: further -D options, one word each.
+# shellcheck disable=SC2086
+cmake --preset "$preset" ${GANTRY_CMAKE_ARGS:-} >"build/$preset.configure.log" 2>&1 || {
     tail -40 "build/$preset.configure.log" >&2
     die "cmake --preset $preset failed; the whole log is build/$preset.configure.log"
 }
