@@ -80,8 +80,8 @@ def test_a_wake_up_on_kafka_carries_the_key_and_no_payload(gantry):
 
 
 def test_jobs_are_listed_newest_first(gantry):
-    ids = [gantry.enqueue(queue="reports", type="gantry.noop")["id"] for _ in range(5)]
-    listed = [job["id"] for job in gantry.http.get("/v1/jobs?queue=reports&type=gantry.noop&pageSize=5").json["jobs"]]
+    ids = [gantry.enqueue(queue="reports", type="gantry.echo")["id"] for _ in range(5)]
+    listed = [job["id"] for job in gantry.http.get("/v1/jobs?queue=reports&type=gantry.echo&pageSize=5").json["jobs"]]
     assert listed == ids[::-1]
 
 
