@@ -14,13 +14,14 @@ namespace gantry::postgres {
 
 /// One session with PostgreSQL. Not thread-safe: one thread at a time.
 ///
-/// A session starts with `synchronous_commit=on`, `TimeZone=UTC` and the timeouts of its options. It never
-/// reconnects by itself: a broken one stays broken.
+/// A session starts with `synchronous_commit=on`, `TimeZone=UTC` and the timeouts of its options.
+/// It never reconnects by itself: a broken one stays broken.
 ///
-/// Errors carry the SQLSTATE as their reason. Loss of the connection and a server that starts or stops are
-/// `unavailable`; serialization failures and deadlocks `aborted`; a lock or statement timeout `deadline_exceeded`;
-/// unique violations `already_exists`; 22023, which Gantry's own functions raise, `invalid_argument` with their text.
-/// Texts that PostgreSQL could have filled with values are replaced, so that no error repeats data.
+/// Errors carry the SQLSTATE as their reason. Loss of the connection and a server that starts or
+/// stops are `unavailable`; serialization failures and deadlocks `aborted`; a lock or statement
+/// timeout `deadline_exceeded`; unique violations `already_exists`; 22023, which Gantry's own
+/// functions raise, `invalid_argument` with their text. Texts that PostgreSQL could have filled
+/// with values are replaced, so that no error repeats data.
 class Connection {
 public:
     static Result<std::unique_ptr<Connection>> open(const Options& options);
@@ -52,7 +53,8 @@ private:
     bool in_transaction_ = false;
 };
 
-/// A transaction on a connection; rolls back unless committed. Not thread-safe. Borrows its connection.
+/// A transaction on a connection; rolls back unless committed. Not thread-safe. Borrows its
+/// connection.
 class Transaction {
 public:
     enum class Mode { read_write, read_only };
@@ -77,8 +79,8 @@ public:
     /// The transaction's id as text (xid8), assigned now if it had none.
     Result<std::string> xid();
 
-    /// Commits. `unknown` with reason `COMMIT_UNKNOWN` if the connection was lost meanwhile: whether it
-    /// committed can be asked of `commit_status` with an `xid()` that was read before.
+    /// Commits. `unknown` with reason `COMMIT_UNKNOWN` if the connection was lost meanwhile:
+    /// whether it committed can be asked of `commit_status` with an `xid()` that was read before.
     Result<void> commit();
 
     /// Rolls back. Idempotent; errors are of no consequence.

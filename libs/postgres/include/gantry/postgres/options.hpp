@@ -10,15 +10,16 @@ namespace gantry::postgres {
 
 /// How a process reaches PostgreSQL, bound under `postgres.`.
 struct Options {
-    std::string url;                           ///< A libpq URI. Secret.
-    int pool_size = 4;                         ///< Most connections of the pool.
-    milliseconds connect_timeout{5'000};       ///< For one attempt to connect; whole seconds count.
-    milliseconds statement_timeout{30'000};    ///< The server ends a longer statement.
-    milliseconds idle_in_transaction_timeout{30'000};  ///< The server ends a session idle for longer in
-                                                       ///< a transaction.
+    std::string url;                         ///< A libpq URI. Secret.
+    int pool_size = 4;                       ///< Most connections of the pool.
+    milliseconds connect_timeout{5'000};     ///< For one attempt to connect; whole seconds count.
+    milliseconds statement_timeout{30'000};  ///< The server ends a longer statement.
+    milliseconds idle_in_transaction_timeout{30'000};  ///< The server ends a session idle for
+                                                       ///< longer in a transaction.
     /// Shown in `pg_stat_activity`. Not a setting: the service's name.
     std::string application_name = "gantry";
-    /// Further session settings, name to value. Not a setting: each part of a service knows its own.
+    /// Further session settings, name to value. Not a setting: each part of a service knows its
+    /// own.
     std::map<std::string, std::string> session;
 
     void bind(config::Binder& binder);

@@ -53,7 +53,8 @@ private:
 
 using Params = std::vector<Param>;
 
-/// An array literal of the elements' text forms, for `unnest($1::uuid[], …)`. `Bytes` become `bytea[]`.
+/// An array literal of the elements' text forms, for `unnest($1::uuid[], …)`. `Bytes` become
+/// `bytea[]`.
 Param array(std::span<const Param> elements);
 
 /// The same from any range of what a `Param` can be made from.

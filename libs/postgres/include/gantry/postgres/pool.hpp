@@ -13,8 +13,8 @@ namespace gantry::postgres {
 
 /// A bounded set of connections. Thread-safe.
 ///
-/// Connections are opened when they are needed; a broken one is thrown away when it comes back. Destroy it after all
-/// leases.
+/// Connections are opened when they are needed; a broken one is thrown away when it comes back.
+/// Destroy it after all leases.
 class Pool {
 public:
     /// A borrowed connection; goes back at the end of its life.
@@ -42,15 +42,16 @@ public:
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
-    /// A connection, waiting until one is free. `deadline_exceeded` when `deadline` passes first, `unavailable`
-    /// when the server cannot be reached.
+    /// A connection, waiting until one is free. `deadline_exceeded` when `deadline` passes first,
+    /// `unavailable` when the server cannot be reached.
     Result<Lease> acquire(Deadline deadline);
 
-    /// Runs `body(Transaction&) -> Result<T>` in a transaction and commits it if the body succeeded.
+    /// Runs `body(Transaction&) -> Result<T>` in a transaction and commits it if the body
+    /// succeeded.
     ///
-    /// A connection lost at COMMIT is resolved on another one: committed counts as success, aborted is
-    /// `unavailable`; if it stays open the error is `unknown` with reason `COMMIT_UNKNOWN`. The body runs once, its exceptions
-    /// roll back and become `internal`.
+    /// A connection lost at COMMIT is resolved on another one: committed counts as success, aborted
+    /// is `unavailable`; if it stays open the error is `unknown` with reason `COMMIT_UNKNOWN`. The
+    /// body runs once, its exceptions roll back and become `internal`.
     template <class Body>
     auto transact(Deadline deadline, Body&& body) -> std::invoke_result_t<Body, Transaction&> {
         return run(deadline, Transaction::Mode::read_write, std::forward<Body>(body));

@@ -16,8 +16,8 @@ class Rows;
 
 /// One row of a result. Borrows from its `Rows`.
 ///
-/// Reading a column that does not exist, a NULL as a plain value, or text that is not of the wanted type
-/// throws `std::logic_error`: statement and code disagree, which no caller can mend.
+/// Reading a column that does not exist, a NULL as a plain value, or text that is not of the wanted
+/// type throws `std::logic_error`: statement and code disagree, which no caller can mend.
 class Row {
 public:
     [[nodiscard]] bool is_null(int column) const;
@@ -28,8 +28,8 @@ public:
     /// The column's bytes, decoded from `bytea`.
     [[nodiscard]] std::string bytes(int column) const;
 
-    /// The column as `T`: std::string, bool, int, std::int64_t, std::uint64_t, double, Uuid, Instant, or
-    /// a std::optional of one of them.
+    /// The column as `T`: std::string, bool, int, std::int64_t, std::uint64_t, double, Uuid,
+    /// Instant, or a std::optional of one of them.
     template <class T>
     [[nodiscard]] T get(int column) const {
         if constexpr (requires { typename T::value_type; } && !std::is_same_v<T, std::string>) {
