@@ -18,8 +18,6 @@ Param::Param(Instant at) : text_(format_rfc3339_micros(at)) {}
 
 Param::Param(Bytes bytes) : text_("\\x" + hex_encode(bytes.bytes)) {}
 
-Param::Param(milliseconds duration) : text_(std::to_string(duration.count()) + " milliseconds") {}
-
 Param array(std::span<const Param> elements) {
     std::string literal = "{";
     for (const auto& element : elements) {

@@ -14,7 +14,7 @@ TEST(Param, WritesEachTypeAsPostgreSqlReadsIt) {
     EXPECT_EQ(Param(0.5).text(), "0.5");
     EXPECT_EQ(Param("text").text(), "text");
     EXPECT_EQ(Param(Bytes{std::string_view("\x00\xFF", 2)}).text(), "\\x00ff");
-    EXPECT_EQ(Param(1500ms).text(), "1500 milliseconds");
+    EXPECT_EQ(Param(1500ms).text(), "1500000 microseconds");
     EXPECT_EQ(Param(Instant{1'767'225'600s}).text(), "2026-01-01T00:00:00.000000Z");
     EXPECT_EQ(Param(std::optional<int>{}).text(), std::nullopt);
     EXPECT_EQ(Param(std::optional<int>{3}).text(), "3");

@@ -32,7 +32,11 @@ public:
     Param(Instant at);
     Param(Bytes bytes);
     /// A duration as an `interval`.
-    Param(milliseconds duration);
+    template <class Rep, class Period>
+    Param(std::chrono::duration<Rep, Period> duration)
+        : text_(std::to_string(
+                    std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) +
+                " microseconds") {}
     template <std::integral T>
         requires(!std::same_as<T, bool> && !std::same_as<T, char>)
     Param(T value) : text_(std::to_string(value)) {}
