@@ -1,8 +1,10 @@
 #pragma once
 
 #include "gantry/base/deadline.hpp"
+#include "gantry/base/ensure.hpp"
 #include "gantry/base/result.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -44,8 +46,8 @@ enum class ReadEnd {
 /// A queue between threads with a bound, so that a fast producer waits for a slow consumer.
 ///
 /// Thread-safe for any number of readers and writers. Items are delivered in the order of their
-/// writes, each to one reader. A cancelled write never delivers, and a cancelled read takes no item;
-/// a read whose token has already fired fails even when items wait.
+/// writes, each to one reader. A cancelled write never delivers, and a cancelled read takes no
+/// item; a read whose token has already fired fails even when items wait.
 template <class T>
 class Channel {
 public:
@@ -59,7 +61,10 @@ public:
         std::function<void(T&&)> on_drop = {};
     };
 
-    explicit Channel(Options options = {}) : options_(std::move(options)) {}
+    Channel() : Channel(Options{}) {}
+    explicit Channel(Options options) : options_(std::move(options)) {
+        ENSURE(options_.capacity > 0, "a channel holds at least one item");
+    }
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
 
@@ -97,16 +102,41 @@ public:
 private:
     static constexpr SteadyTime kNoWait = SteadyTime::min();
 
+    // Threads that wait for one condition. Counted, so that nobody pays for a wake-up of nobody.
+    struct Waiters {
+        std::condition_variable_any signal;
+        std::size_t count = 0;
+        void wake_one() {
+            if (count > 0) {
+                signal.notify_one();
+            }
+        }
+        void wake_all() {
+            if (count > 0) {
+                signal.notify_all();
+            }
+        }
+    };
+
     WriteOutcome write_until(T& item, std::stop_token stop, SteadyTime until);
     std::expected<T, ReadEnd> read_until(std::stop_token stop, SteadyTime until);
+    /// Returns why there is no item, or nothing when one is there.
+    std::optional<ReadEnd> await_item(std::unique_lock<std::mutex>& lock,
+                                      const std::stop_token& stop, SteadyTime until);
+    /// True when `ready` holds and `stop` has not fired.
+    template <class Ready>
+    bool await(std::unique_lock<std::mutex>& lock, Waiters& waiters, const std::stop_token& stop,
+               SteadyTime until, Ready ready);
+    /// Makes room by the full mode; unlocks and hands over the dropped item.
+    void drop(std::unique_lock<std::mutex>& lock, T& item);
     void close_with(std::optional<Error> error);
 
     // Constant after construction.
     Options options_;
     // Guarded by mutex_.
     mutable std::mutex mutex_;
-    std::condition_variable_any readable_;
-    std::condition_variable_any writable_;
+    Waiters readers_;
+    Waiters writers_;
     std::deque<T> items_;
     bool closed_ = false;
     std::optional<Error> error_;

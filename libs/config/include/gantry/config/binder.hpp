@@ -34,7 +34,7 @@ public:
     // Filled by Binder, read by the loader and by the help and table writers.
     std::string key;
     std::string help;
-    std::string type;           ///< "text", "integer", "number", "boolean", "duration", "size", "list".
+    std::string type;  ///< "text", "integer", "number", "boolean", "duration", "size", "list".
     std::string default_value;  ///< As text, before any layer was applied.
     bool is_required = false;
     bool is_secret = false;
@@ -47,13 +47,15 @@ public:
     std::function<Result<void>(std::string_view)> assign;
     /// The value as text, as stored now.
     std::function<std::string()> show;
+    /// The value as a number in the unit of `range`; empty for what is no number.
+    std::function<double()> measure;
 };
 
 /// Collects the settings of options structs. An options struct is plain and has
 /// `void bind(config::Binder& binder)` that adds each field under its key.
 ///
-/// Keys are dotted lower-case words. Not thread-safe; used during start-up and reload only. The bound
-/// fields must outlive the binder.
+/// Keys are dotted lower-case words. Not thread-safe; used during start-up and reload only. The
+/// bound fields must outlive the binder.
 class Binder {
 public:
     Setting& add(std::string key, std::string& field, std::string help);
@@ -67,10 +69,12 @@ public:
     Setting& add(std::string key, std::vector<std::string>& field, std::string help);
 
     /// The declared settings in the order of declaration.
-    [[nodiscard]] const std::vector<std::unique_ptr<Setting>>& settings() const { return settings_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<Setting>>& settings() const {
+        return settings_;
+    }
 
 private:
-    Setting& emplace(std::string key, std::string type, std::string help);
+    Setting& emplace(std::string key, std::string_view type, std::string help);
     std::vector<std::unique_ptr<Setting>> settings_;
 };
 

@@ -5,15 +5,19 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gantry::config {
 
-/// Where settings come from. Later layers win: defaults, YAML file, secret files, environment, flags.
+/// Where settings come from. Later layers win: defaults, YAML file, secret files, environment,
+/// flags.
 struct Sources {
-    std::vector<std::string> arguments;              ///< `argv` without the program's name.
-    std::map<std::string, std::string> environment;  ///< Only names that begin with `GANTRY__` count.
-    std::string default_file = "/etc/gantry/config.yaml";  ///< Read if it exists; `--config` names another.
+    std::vector<std::string> arguments;  ///< `argv` without the program's name.
+    std::map<std::string, std::string>
+        environment;  ///< Only names that begin with `GANTRY__` count.
+    std::string default_file =
+        "/etc/gantry/config.yaml";  ///< Read if it exists; `--config` names another.
 
     /// The sources of this process.
     static Sources of_process(int argc, char** argv);
@@ -21,10 +25,14 @@ struct Sources {
 
 /// One fault in the configuration. The value is never shown for a secret.
 struct Fault {
-    std::string key;      ///< `kafka.brokers`.
-    std::string source;   ///< `flag --kafka.brokers`, `environment GANTRY__KAFKA__BROKERS`, `file …: line 3`.
+    std::string key;     ///< `kafka.brokers`.
+    std::string source;  ///< `flag --kafka.brokers`, `environment GANTRY__KAFKA__BROKERS`, `file …:
+                         ///< line 3`.
     std::string problem;  ///< What is allowed, with the nearest known key for an unknown one.
 };
+
+/// The fault as one line: `kafka.brokers: is required [default]`.
+std::string to_string(const Fault& fault);
 
 /// What the command line asked for beside the settings.
 enum class Request { run, help, version, print_config };
@@ -38,8 +46,8 @@ struct Loaded {
 
 /// Applies all layers to the bound fields and validates them. Unknown keys are faults.
 ///
-/// Flags are `--key=value` or `--key value`; beside them `--config FILE`, `--secrets-dir DIR` (a file
-/// per key), `--help`, `--version` and `--print-config`.
+/// Flags are `--key=value` or `--key value`; beside them `--config FILE`, `--secrets-dir DIR` (a
+/// file per key), `--help`, `--version` and `--print-config`.
 Loaded load(Binder& binder, const Sources& sources);
 
 /// The effective configuration as YAML with secrets masked.

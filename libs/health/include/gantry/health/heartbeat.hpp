@@ -17,14 +17,16 @@ public:
     explicit Heartbeat(const Clock& clock) : clock_(&clock), last_(clock.steady_now()) {}
     void beat() { last_.store(clock_->steady_now(), std::memory_order_relaxed); }
     [[nodiscard]] SteadyTime last() const { return last_.load(std::memory_order_relaxed); }
+    /// Not watched until the next beat: before the loop runs, and after it has ended.
+    void pause() { last_.store(SteadyTime::max(), std::memory_order_relaxed); }
 
 private:
     const Clock* clock_;
     std::atomic<SteadyTime> last_;
 };
 
-/// Watches heartbeats. A loop silent for `limit` is a miss, counted and logged once per stall; silent
-/// for `limit × strikes` it is stalled, and liveness turns red. Thread-safe.
+/// Watches heartbeats. A loop silent for `limit` is a miss, counted and logged once per stall;
+/// silent for `limit × strikes` it is stalled, and liveness turns red. Thread-safe.
 class Watchdog {
 public:
     struct Limits {

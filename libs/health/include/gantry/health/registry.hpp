@@ -6,7 +6,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gantry::health {
@@ -77,7 +79,8 @@ public:
     /// True if every readiness check is healthy or degraded.
     [[nodiscard]] bool ready() const;
 
-    /// Calls `listener` whenever `ready()` changes, on the poller's or a reporter's thread.
+    /// Calls `listener` whenever `ready()` changes, on the poller's or a reporter's thread, one
+    /// call at a time and in order. A listener must not report a state itself.
     void on_ready_change(std::function<void(bool)> listener);
 
 private:

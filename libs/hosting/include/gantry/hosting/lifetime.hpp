@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gantry::hosting {
@@ -15,11 +16,17 @@ namespace gantry::hosting {
 /// Where the process is in its life. Each phase is entered at most once, in this order.
 enum class Phase { created, starting, started, stopping, stopped };
 
+/// A hosted service as an operator sees it, beside its health check `service:<name>`.
+struct ServiceInfo {
+    std::string name;
+    int restarts = 0;  ///< Since the process started.
+};
+
 /// The process's life as its parts see it: ask it to stop, know that it stops. Thread-safe.
 class Lifetime {
 public:
-    /// Asks the host to stop, for `cause` ("signal SIGTERM", "requested", …). The first cause counts; later calls
-    /// do nothing. Returns at once.
+    /// Asks the host to stop, for `cause` ("signal SIGTERM", "requested", …). The first cause
+    /// counts; later calls do nothing. Returns at once.
     void stop(std::string cause);
 
     /// Asks the host to stop because the service `name` failed: exit code 70. Every fault is kept.
@@ -31,12 +38,17 @@ public:
     [[nodiscard]] std::string cause() const;
     [[nodiscard]] std::vector<std::pair<std::string, Error>> faults() const;
 
-    /// Registers a callback for the entry of `started`, `stopping` or `stopped`; run by the host's thread in order of
-    /// registration. Every callback runs though another throws.
+    /// Registers a callback for the entry of `started`, `stopping` or `stopped`; run by the host's
+    /// thread in order of registration. Every callback runs though another throws.
     void on(Phase phase, std::function<void()> callback);
 
     /// For the host only: enters `phase` and runs its callbacks.
     void enter(Phase phase);
+
+    /// The hosted services in start order.
+    [[nodiscard]] std::vector<ServiceInfo> services() const;
+    /// For the host only: adds a service, or replaces what is known of it.
+    void set_service(ServiceInfo service);
 
 private:
     std::atomic<Phase> phase_{Phase::created};
@@ -46,6 +58,7 @@ private:
     std::string cause_;
     std::vector<std::pair<std::string, Error>> faults_;
     std::vector<std::pair<Phase, std::function<void()>>> callbacks_;
+    std::vector<ServiceInfo> services_;
 };
 
 }  // namespace gantry::hosting

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gantry/base/backoff.hpp"
+#include "gantry/hosting/alarm.hpp"
 #include "gantry/hosting/background_service.hpp"
 
 #include <chrono>
@@ -9,15 +10,17 @@ namespace gantry::hosting {
 
 /// A loop that does a piece of work every interval.
 ///
-/// `run_once` never overlaps itself. After an error it is tried again after a backoff with jitter, the
-/// worker keeps going, its health shows Degraded with the error's code, and the next success clears it.
+/// `run_once` never overlaps itself. After an error it is tried again after a backoff with jitter,
+/// the worker keeps going, its health shows Degraded with the error's code, and the next success
+/// clears it.
 class PollingWorker : public BackgroundService {
 public:
     struct Options {
-        std::chrono::milliseconds interval{5'000};  ///< From the end of one run to the start of the next.
-        double jitter = 0.1;                        ///< Each interval is drawn from interval × (1 ± jitter).
-        Backoff::Limits backoff{};                  ///< After errors; its cap is at most the interval.
-        bool run_at_start = true;                   ///< Whether the first run waits for an interval.
+        std::chrono::milliseconds interval{
+            5'000};                 ///< From the end of one run to the start of the next.
+        double jitter = 0.1;        ///< Each interval is drawn from interval × (1 ± jitter).
+        Backoff::Limits backoff{};  ///< After errors; its cap is at most the interval.
+        bool run_at_start = true;   ///< Whether the first run waits for an interval.
     };
 
     PollingWorker(std::string name, Context& context, Options options);
@@ -26,19 +29,24 @@ public:
     void wake();
 
 protected:
-    /// One piece of work. Returns whether there is more to do now (then it runs again without waiting).
+    /// One piece of work. Returns whether there is more to do now (then it runs again without
+    /// waiting).
     enum class Next { wait, again };
     virtual Result<Next> run_once(std::stop_token stop) = 0;
 
     Result<void> execute(std::stop_token stop) final;
 
 private:
-    void wait(std::chrono::milliseconds pause, std::stop_token stop);
+    Result<Next> attempt(const std::stop_token& stop);
+    void wait(std::chrono::milliseconds pause, const std::stop_token& stop);
 
+    // Constant after construction.
     Options options_;
-    std::mutex wake_mutex_;
-    std::condition_variable_any wake_signal_;
-    bool woken_ = false;
+    metrics::Counter& successes_;
+    metrics::Counter& failures_;
+    metrics::Histogram& duration_;
+    // Self-synchronised.
+    Alarm alarm_;
 };
 
 }  // namespace gantry::hosting

@@ -7,12 +7,14 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
 /// Structured logs: one JSON object a line on standard output, or text on a terminal.
 ///
-/// Thread-safe. Nothing logged may hold payloads or personal data: refer to them by id, size and hash.
+/// Thread-safe. Nothing logged may hold payloads or personal data: refer to them by id, size and
+/// hash.
 namespace gantry::logging {
 
 enum class Level { debug, info, warning, error };
@@ -22,22 +24,27 @@ class Field {
 public:
     enum class Kind { text, integer, real, boolean };
 
-    Field(std::string_view key, std::string_view value) : key(key), kind(Kind::text), text(value) {}
-    Field(std::string_view key, const char* value) : Field(key, std::string_view(value)) {}
-    Field(std::string_view key, const std::string& value) : Field(key, std::string_view(value)) {}
-    Field(std::string_view key, const Uuid& value) : key(key), kind(Kind::text), owned(value.to_string()) {}
-    Field(std::string_view key, bool value) : key(key), kind(Kind::boolean), integer(value ? 1 : 0) {}
-    Field(std::string_view key, std::chrono::milliseconds value)
-        : key(key), kind(Kind::integer), integer(value.count()) {}
+    Field(std::string_view name, std::string_view value)
+        : key(name), kind(Kind::text), text(value) {}
+    Field(std::string_view name, const char* value) : Field(name, std::string_view(value)) {}
+    Field(std::string_view name, const std::string& value) : Field(name, std::string_view(value)) {}
+    Field(std::string_view name, const Uuid& value)
+        : key(name), kind(Kind::text), owned(value.to_string()) {}
+    Field(std::string_view name, bool value)
+        : key(name), kind(Kind::boolean), integer(value ? 1 : 0) {}
+    Field(std::string_view name, std::chrono::milliseconds value)
+        : key(name), kind(Kind::integer), integer(value.count()) {}
     template <std::integral T>
         requires(!std::same_as<T, bool>)
-    Field(std::string_view key, T value)
-        : key(key), kind(Kind::integer), integer(static_cast<std::int64_t>(value)) {}
+    Field(std::string_view name, T value)
+        : key(name), kind(Kind::integer), integer(static_cast<std::int64_t>(value)) {}
     template <std::floating_point T>
-    Field(std::string_view key, T value)
-        : key(key), kind(Kind::real), real(static_cast<double>(value)) {}
+    Field(std::string_view name, T value)
+        : key(name), kind(Kind::real), real(static_cast<double>(value)) {}
 
-    [[nodiscard]] std::string_view as_text() const { return owned.empty() ? text : std::string_view(owned); }
+    [[nodiscard]] std::string_view as_text() const {
+        return owned.empty() ? text : std::string_view(owned);
+    }
 
     std::string_view key;
     Kind kind;
@@ -61,6 +68,8 @@ void configure(const Options& options);
 
 /// Sets the least level that is written.
 void set_level(Level level);
+/// The same by name; an unknown name means info.
+void set_level(std::string_view name);
 [[nodiscard]] bool enabled(Level level);
 
 void write(Level level, std::string_view message, Fields fields = {});
@@ -70,11 +79,15 @@ inline void debug(std::string_view message, Fields fields = {}) {
         write(Level::debug, message, fields);
     }
 }
-inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
+inline void info(std::string_view message, Fields fields = {}) {
+    write(Level::info, message, fields);
+}
 inline void warning(std::string_view message, Fields fields = {}) {
     write(Level::warning, message, fields);
 }
-inline void error(std::string_view message, Fields fields = {}) { write(Level::error, message, fields); }
+inline void error(std::string_view message, Fields fields = {}) {
+    write(Level::error, message, fields);
+}
 
 /// One line for a failure, with its code and reason as fields.
 void error(std::string_view message, const Error& failure, Fields fields = {});
@@ -89,6 +102,9 @@ public:
     Capture& operator=(const Capture&) = delete;
     /// The JSON lines so far.
     [[nodiscard]] std::string text() const;
+
+private:
+    std::unique_ptr<std::string> text_;
 };
 
 }  // namespace gantry::logging

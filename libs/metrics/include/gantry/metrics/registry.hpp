@@ -40,8 +40,8 @@ std::vector<double> latency_buckets();
 
 /// The metrics of one process, named `gantry_<area>_<what>_<unit>`. Thread-safe.
 ///
-/// The same name and labels give the same metric. References live as long as the registry. Labels must
-/// be bounded: queue, type, topic, method, code; never ids. Register at start-up and keep the
+/// The same name and labels give the same metric. References live as long as the registry. Labels
+/// must be bounded: queue, type, topic, method, code; never ids. Register at start-up and keep the
 /// reference: the look-up takes a lock.
 class Registry {
 public:

@@ -1,0 +1,328 @@
+#include "gantry/health/registry.hpp"
+
+#include "gantry/logging/log.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace gantry::health {
+namespace {
+
+constexpr int kPeriodsUntilStale = 3;
+
+}  // namespace
+
+std::string_view to_string(Status status) {
+    switch (status) {
+        case Status::healthy:
+            return "healthy";
+        case Status::degraded:
+            return "degraded";
+        case Status::unhealthy:
+            return "unhealthy";
+    }
+    return "unhealthy";
+}
+
+/// One entry of the registry: a polled check, or a state that its owner reports.
+///
+/// A polled check runs on a thread of its own, so that one that hangs delays no other; the
+/// registry's timer thread calls its time-out.
+class Registry::Impl {
+public:
+    explicit Impl(Clock& clock) : clock_(clock) {}
+    ~Impl() { stop(); }
+
+    Result<void> add(Check check) {
+        const std::lock_guard lifecycle(lifecycle_mutex_);
+        const std::lock_guard lock(mutex_);
+        if (entries_.contains(check.name)) {
+            return fail(Code::already_exists, "a check named `" + check.name + "` exists already");
+        }
+        Entry& entry = make_entry(check.name, check.readiness);
+        entry.snapshot.detail = "has not run yet";
+        entry.check = std::move(check);
+        if (running_) {
+            start_polling(entry);
+        }
+        return {};
+    }
+
+    Reporter& reporter(std::string name, bool readiness) {
+        const std::lock_guard lock(mutex_);
+        const auto found = entries_.find(name);
+        Entry& entry = found != entries_.end() ? *found->second : make_entry(name, readiness);
+        if (!entry.reporter) {
+            entry.snapshot.detail = "starting";
+            entry.reporter = std::make_unique<EntryReporter>(*this, entry);
+        }
+        return *entry.reporter;
+    }
+
+    void start() {
+        const std::lock_guard lifecycle(lifecycle_mutex_);
+        const std::lock_guard lock(mutex_);
+        running_ = true;
+        for (auto& [name, entry] : entries_) {
+            if (entry->check && !entry->thread.joinable()) {
+                start_polling(*entry);
+            }
+        }
+    }
+
+    void stop() {
+        const std::lock_guard lifecycle(lifecycle_mutex_);
+        std::vector<std::jthread> threads;
+        {
+            const std::lock_guard lock(mutex_);
+            running_ = false;
+            threads.push_back(std::move(timer_));
+            for (auto& [name, entry] : entries_) {
+                threads.push_back(std::move(entry->thread));
+            }
+        }
+        // Stopped and joined outside the lock, which the threads take to publish.
+        for (std::jthread& thread : threads) {
+            thread.request_stop();
+        }
+    }
+
+    [[nodiscard]] std::vector<Snapshot> snapshot() const {
+        const std::lock_guard lock(mutex_);
+        std::vector<Snapshot> all;
+        for (const auto& [name, entry] : entries_) {
+            all.push_back(seen(*entry));
+        }
+        return all;
+    }
+
+    [[nodiscard]] bool ready() const {
+        const std::lock_guard lock(mutex_);
+        return ready_locked();
+    }
+
+    void on_ready_change(std::function<void(bool)> listener) {
+        const std::lock_guard notify(notify_mutex_);
+        if (listeners_.empty()) {
+            last_ready_ = ready();
+        }
+        listeners_.push_back(std::move(listener));
+    }
+
+private:
+    struct Entry {
+        Snapshot snapshot;
+        std::optional<Check> check;
+        std::unique_ptr<Reporter> reporter;
+        SteadyTime last_run;
+        std::optional<SteadyTime> running_since;  // Set while the check's function runs.
+        bool timed_out = false;                   // Of the run that is under way.
+        std::stop_source run_stop;
+        std::jthread thread;
+    };
+
+    class EntryReporter final : public Reporter {
+    public:
+        EntryReporter(Impl& registry, Entry& entry) : registry_(registry), entry_(entry) {}
+        void report(Status status, std::string detail) override {
+            registry_.publish(entry_, {status, std::move(detail)}, std::chrono::milliseconds{0});
+        }
+
+    private:
+        Impl& registry_;
+        Entry& entry_;
+    };
+
+    Entry& make_entry(const std::string& name, bool readiness) {
+        auto entry = std::make_unique<Entry>();
+        entry->snapshot.name = name;
+        entry->snapshot.readiness = readiness;
+        entry->snapshot.since = clock_.now();
+        entry->snapshot.checked = clock_.now();
+        entry->last_run = clock_.steady_now();
+        return *entries_.emplace(name, std::move(entry)).first->second;
+    }
+
+    void start_polling(Entry& entry) {
+        entry.last_run = clock_.steady_now();
+        entry.thread = std::jthread([this, &entry](std::stop_token stop) { poll(entry, stop); });
+        if (!timer_.joinable()) {
+            timer_ = std::jthread([this](std::stop_token stop) { call_time_outs(stop); });
+        }
+    }
+
+    void poll(Entry& entry, const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            const SteadyTime began = clock_.steady_now();
+            std::stop_source run_stop;
+            {
+                const std::lock_guard lock(mutex_);
+                entry.running_since = began;
+                entry.timed_out = false;
+                entry.run_stop = run_stop;
+            }
+            CheckResult result;
+            {
+                const std::stop_callback pass_on(stop, [&] { run_stop.request_stop(); });
+                result = run(*entry.check, run_stop.get_token());
+            }
+            finish(entry, std::move(result), clock_.steady_now() - began);
+            if (!clock_.sleep_for(entry.check->period, stop)) {
+                return;
+            }
+        }
+    }
+
+    static CheckResult run(const Check& check, const std::stop_token& stop) {
+        // The exception's text may quote what a peer sent, so it goes nowhere.
+        try {
+            return check.run(stop);
+        } catch (const std::exception&) {
+            return {check.on_failure, "the check threw an exception"};
+        } catch (...) {
+            return {check.on_failure, "the check threw an exception"};
+        }
+    }
+
+    void finish(Entry& entry, CheckResult result, SteadyTime::duration took) {
+        {
+            const std::lock_guard lock(mutex_);
+            entry.running_since.reset();
+            if (entry.timed_out) {
+                return;  // Already published as a failure; the next run may say better.
+            }
+        }
+        publish(entry, std::move(result), std::chrono::duration_cast<milliseconds>(took));
+    }
+
+    // Publishes the failure of runs that take too long, and asks them to end.
+    void call_time_outs(const std::stop_token& stop) {
+        constexpr std::chrono::milliseconds kStep{500};
+        do {
+            std::vector<std::pair<Entry*, std::stop_source>> late;
+            {
+                const std::lock_guard lock(mutex_);
+                const SteadyTime now = clock_.steady_now();
+                for (auto& [name, entry] : entries_) {
+                    if (entry->running_since && !entry->timed_out &&
+                        now - *entry->running_since >= entry->check->timeout) {
+                        entry->timed_out = true;
+                        late.emplace_back(entry.get(), entry->run_stop);
+                    }
+                }
+            }
+            for (auto& [entry, run_stop] : late) {
+                run_stop.request_stop();
+                publish(*entry, {entry->check->on_failure, "timed out"}, entry->check->timeout);
+            }
+            tell_listeners();  // A result may have become stale.
+        } while (clock_.sleep_for(kStep, stop));
+    }
+
+    void publish(Entry& entry, CheckResult result, std::chrono::milliseconds took) {
+        {
+            const std::lock_guard lock(mutex_);
+            Snapshot& snapshot = entry.snapshot;
+            const bool changed = snapshot.status != result.status;
+            entry.last_run = clock_.steady_now();
+            snapshot.checked = clock_.now();
+            snapshot.duration = took;
+            snapshot.detail = std::move(result.detail);
+            if (changed) {
+                snapshot.since = snapshot.checked;
+                snapshot.status = result.status;
+            }
+        }
+        tell_listeners();
+    }
+
+    void tell_listeners() {
+        const std::lock_guard notify(notify_mutex_);
+        if (listeners_.empty()) {
+            return;
+        }
+        const bool now_ready = ready();
+        if (now_ready == last_ready_) {
+            return;
+        }
+        last_ready_ = now_ready;
+        for (const auto& listener : listeners_) {
+            listener(now_ready);
+        }
+    }
+
+    // The entry as it counts now: a polled check that has not run for long is unhealthy.
+    [[nodiscard]] Snapshot seen(const Entry& entry) const {
+        Snapshot snapshot = entry.snapshot;
+        if (entry.check) {
+            // A run may take its whole time-out without being late.
+            const auto allowed = entry.check->period * kPeriodsUntilStale + entry.check->timeout;
+            if (clock_.steady_now() - entry.last_run > allowed) {
+                snapshot.status = Status::unhealthy;
+                snapshot.detail = "stale: has not run for three periods";
+            }
+        }
+        return snapshot;
+    }
+
+    [[nodiscard]] bool ready_locked() const {
+        return std::ranges::all_of(entries_, [this](const auto& named) {
+            const Snapshot snapshot = seen(*named.second);
+            return !snapshot.readiness || snapshot.status != Status::unhealthy;
+        });
+    }
+
+    Clock& clock_;
+    // Held while threads are started or stopped; taken before mutex_.
+    std::mutex lifecycle_mutex_;
+    // Guarded by mutex_.
+    mutable std::mutex mutex_;
+    std::map<std::string, std::unique_ptr<Entry>> entries_;
+    bool running_ = false;
+    // Guarded by notify_mutex_, which is taken before mutex_.
+    std::mutex notify_mutex_;
+    std::vector<std::function<void(bool)>> listeners_;
+    bool last_ready_ = false;
+    // Guarded by mutex_; last, because the thread uses the rest.
+    std::jthread timer_;
+};
+
+Registry::Registry(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {}
+Registry::~Registry() = default;
+
+Result<void> Registry::add(Check check) {
+    return impl_->add(std::move(check));
+}
+Reporter& Registry::reporter(std::string name, bool readiness) {
+    return impl_->reporter(std::move(name), readiness);
+}
+void Registry::start() {
+    impl_->start();
+}
+void Registry::stop() {
+    impl_->stop();
+}
+std::vector<Snapshot> Registry::snapshot() const {
+    return impl_->snapshot();
+}
+
+Status Registry::overall() const {
+    Status worst = Status::healthy;
+    for (const Snapshot& snapshot : impl_->snapshot()) {
+        worst = std::max(worst, snapshot.status);
+    }
+    return worst;
+}
+
+bool Registry::ready() const {
+    return impl_->ready();
+}
+void Registry::on_ready_change(std::function<void(bool)> listener) {
+    impl_->on_ready_change(std::move(listener));
+}
+
+}  // namespace gantry::health

@@ -1,0 +1,220 @@
+#include "gantry/hosting/host.hpp"
+
+#include "guard.hpp"
+#include "supervisor.hpp"
+
+#include "gantry/hosting/alarm.hpp"
+#include "gantry/logging/log.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace gantry::hosting {
+
+HostBuilder& HostBuilder::add(std::string name, ServiceFactory factory, FaultPolicy policy) {
+    registrations_.push_back({std::move(name), std::move(factory), policy});
+    return *this;
+}
+
+void HostOptions::bind(config::Binder& binder) {
+    binder.add("host.start_timeout", start_timeout, "How long starting may take.")
+        .range(1, 3'600'000);
+    binder
+        .add("host.stop_timeout", stop_timeout,
+             "How long stopping may take, the drain delay included; past it the process names the "
+             "culprit and exits with 124.")
+        .range(1, 3'600'000);
+    binder
+        .add("host.service_stop_timeout", service_stop_timeout,
+             "How long stopping one service may take.")
+        .range(1, 3'600'000);
+    binder
+        .add("host.drain_delay", drain_delay,
+             "How long to go on serving, unready, before stopping, so that load balancers notice.")
+        .range(0, 3'600'000);
+    binder
+        .add("host.watchdog_limit", watchdog_limit,
+             "How long a loop may be silent; three times that and /livez fails.")
+        .range(100, 3'600'000);
+}
+
+std::vector<config::Fault> HostOptions::validate() const {
+    if (drain_delay >= stop_timeout) {
+        return {{"host.drain_delay", "with host.stop_timeout",
+                 "must be shorter than host.stop_timeout, which includes it"}};
+    }
+    return {};
+}
+
+class Host::Impl {
+public:
+    Impl(Context& context, const HostOptions& options,
+         std::vector<HostBuilder::Registration> registrations)
+        : context_(context),
+          options_(options),
+          alarm_(context.clock),
+          guard_(
+              context, [this](int code) { hard_exit(code); },
+              [this] { supervisor_.look_for_stalls(); }),
+          supervisor_(context, options, guard_, alarm_, std::move(registrations)) {}
+
+    ~Impl() { guard_.stop(); }
+
+    int run() {
+        guard_.start();
+        context_.health.start();
+        {
+            // Runs on the thread that asks for the stop, also while this one hangs in a start.
+            const std::stop_callback on_stop(context_.lifetime.stopping(), [this] {
+                abort_start_.request_stop();
+                guard_.cancel_hard_limit();
+                guard_.set_hard_limit(context_.clock.steady_now() + options_.stop_timeout,
+                                      kExitStopTimedOut);
+                alarm_.ring();
+            });
+            if (start()) {
+                serve();
+            }
+        }
+        stop();
+        return exit_code();
+    }
+
+    std::function<void(int)> hard_exit = [](int code) { std::_Exit(code); };
+
+private:
+    bool stopping() const { return context_.lifetime.stopping().stop_requested(); }
+
+    // Returns whether everything runs.
+    bool start() {
+        if (stopping()) {
+            return false;
+        }
+        context_.lifetime.enter(Phase::starting);
+        guard_.set_soft_limit(context_.clock.steady_now() + options_.start_timeout, [this] {
+            start_timed_out_ = true;
+            abort_start_.request_stop();
+            guard_.set_hard_limit(context_.clock.steady_now() + options_.service_stop_timeout,
+                                  kExitStartFailed);
+        });
+        auto failure = supervisor_.start_all(abort_start_.get_token());
+        guard_.cancel_soft_limit();
+        if (stopping()) {
+            // Also when the service under way gave up because of that: no failure.
+            return false;
+        }
+        if (!failure && !start_timed_out_) {
+            guard_.note("running");
+            context_.lifetime.enter(Phase::started);
+            logging::info("started");
+            return true;
+        }
+        if (start_timed_out_) {
+            const std::string where = failure ? failure->service : "the last service";
+            failure = ServiceError{
+                where,
+                {Code::deadline_exceeded,
+                 "start-up took longer than " + format_duration(options_.start_timeout),
+                 "START_TIMED_OUT",
+                 {}}};
+        }
+        start_failed_ = true;
+        logging::error("start failed", failure->error, {{"name", failure->service}});
+        // From here on it is a stop like any other, with its limit.
+        context_.lifetime.stop("start of `" + failure->service + "` failed");
+        return false;
+    }
+
+    void serve() {
+        while (!stopping()) {
+            supervisor_.step();
+            alarm_.wait_until(supervisor_.next_due(), context_.lifetime.stopping());
+        }
+    }
+
+    void stop() {
+        const bool was_started = context_.lifetime.phase() == Phase::started;
+        const Deadline total = Deadline::after(options_.stop_timeout, context_.clock);
+        logging::info("stopping", {{"cause", context_.lifetime.cause()}});
+        guard_.note("running the callbacks of the stop");
+        context_.lifetime.enter(Phase::stopping);
+        if (was_started && options_.drain_delay > milliseconds{0}) {
+            guard_.note("draining");
+            context_.clock.sleep_for(options_.drain_delay, {});
+        }
+        stop_errors_ = supervisor_.stop_all(total);
+        guard_.note("stopping the health checks");
+        context_.health.stop();
+        guard_.note("running the callbacks after the stop");
+        context_.lifetime.enter(Phase::stopped);
+        supervisor_.destroy_all();
+        guard_.stop();
+    }
+
+    [[nodiscard]] int exit_code() const {
+        const bool late = std::ranges::any_of(stop_errors_, [](const ServiceError& error) {
+            return error.error.code == Code::deadline_exceeded;
+        });
+        for (const ServiceError& error : stop_errors_) {
+            logging::error("error of the stop", error.error, {{"name", error.service}});
+        }
+        if (late || !guard_.culprit().empty()) {
+            return kExitStopTimedOut;
+        }
+        if (start_failed_) {
+            return kExitStartFailed;
+        }
+        return context_.lifetime.faults().empty() && stop_errors_.empty() ? kExitClean : kExitFault;
+    }
+
+    // Constant after construction.
+    Context& context_;
+    HostOptions options_;
+    // Self-synchronised.
+    Alarm alarm_;
+    std::stop_source abort_start_;
+    std::atomic<bool> start_timed_out_ = false;
+    // The host's thread only.
+    bool start_failed_ = false;
+    std::vector<ServiceError> stop_errors_;
+    // The guard uses the supervisor, and the supervisor the guard; `~Impl` ends the guard's thread
+    // first.
+    Guard guard_;
+    Supervisor supervisor_;
+};
+
+Result<std::unique_ptr<Host>> Host::create(HostBuilder builder, HostOptions options,
+                                           Context& context) {
+    std::map<std::string, int> uses;
+    for (const auto& registration : builder.registrations_) {
+        ++uses[registration.name];
+    }
+    std::string offenders;
+    for (const auto& [name, count] : uses) {
+        if (count > 1 || name.empty()) {
+            offenders += (offenders.empty() ? "`" : ", `") + name + "`";
+        }
+    }
+    if (!offenders.empty()) {
+        return fail(Code::invalid_argument,
+                    "a hosted service needs a name of its own; used twice or empty: " + offenders,
+                    "DUPLICATE_SERVICE");
+    }
+    return std::unique_ptr<Host>(
+        new Host(std::make_unique<Impl>(context, options, std::move(builder.registrations_))));
+}
+
+Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Host::~Host() = default;
+
+int Host::run() {
+    return impl_->run();
+}
+void Host::set_hard_exit(std::function<void(int)> hard_exit) {
+    impl_->hard_exit = std::move(hard_exit);
+}
+
+}  // namespace gantry::hosting

@@ -1,0 +1,87 @@
+#include "gantry/hosting/polling_worker.hpp"
+
+#include "attempt.hpp"
+
+#include "gantry/logging/log.hpp"
+
+#include <algorithm>
+
+namespace gantry::hosting {
+
+PollingWorker::PollingWorker(std::string name, Context& context, Options options)
+    : BackgroundService(std::move(name), context),
+      options_(options),
+      successes_(context.metrics.counter("gantry_polling_runs_total", "Runs of polling workers.",
+                                         {{"worker", this->name()}, {"outcome", "success"}})),
+      failures_(context.metrics.counter("gantry_polling_runs_total", "Runs of polling workers.",
+                                        {{"worker", this->name()}, {"outcome", "failure"}})),
+      duration_(context.metrics.histogram("gantry_polling_run_duration_seconds",
+                                          "How long a run of a polling worker takes.",
+                                          {{"worker", this->name()}})),
+      alarm_(context.clock) {
+    options_.backoff.cap = std::min(options_.backoff.cap, options_.interval);
+    options_.backoff.floor = std::min(options_.backoff.floor, options_.backoff.cap);
+}
+
+void PollingWorker::wake() {
+    alarm_.ring();
+}
+
+Result<PollingWorker::Next> PollingWorker::attempt(const std::stop_token& stop) {
+    const SteadyTime began = context().clock.steady_now();
+    auto result = hosting::attempt([&] { return run_once(stop); });
+    const std::chrono::duration<double> took = context().clock.steady_now() - began;
+    duration_.observe(took.count());
+    if (!result && stop.stop_requested() && result.error().code == Code::cancelled) {
+        return Next::wait;
+    }
+    if (result) {
+        successes_.increment();
+        report(health::Status::healthy, "running");
+    } else {
+        failures_.increment();
+        report(health::Status::degraded,
+               "last run failed: " + std::string(to_string(result.error().code)));
+        logging::warning("run failed", result.error(), {{"worker", name()}});
+    }
+    return result;
+}
+
+Result<void> PollingWorker::execute(std::stop_token stop) {
+    Backoff backoff(options_.backoff);
+    const auto interval = [this] {
+        const double factor = 1.0 + options_.jitter * (2.0 * random_unit() - 1.0);
+        return std::chrono::duration_cast<milliseconds>(options_.interval * factor);
+    };
+    if (!options_.run_at_start) {
+        wait(interval(), stop);
+    }
+    while (!stop.stop_requested()) {
+        beat();
+        const auto result = attempt(stop);
+        if (!result) {
+            wait(backoff.next(), stop);
+            continue;
+        }
+        backoff.reset();
+        if (*result == Next::wait) {
+            wait(interval(), stop);
+        }
+    }
+    return {};
+}
+
+void PollingWorker::wait(milliseconds pause, const std::stop_token& stop) {
+    // In slices, so that an idle loop beats too.
+    constexpr milliseconds kSlice{3'000};
+    const SteadyTime end = context().clock.steady_now() + pause;
+    while (!stop.stop_requested()) {
+        beat();
+        const SteadyTime now = context().clock.steady_now();
+        if (now >= end || alarm_.wait_until(std::min(end, now + kSlice), stop)) {
+            return;
+        }
+    }
+}
+
+}  // namespace gantry::hosting

@@ -1,0 +1,238 @@
+#include "supervisor.hpp"
+
+#include "attempt.hpp"
+
+#include "gantry/logging/log.hpp"
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+namespace gantry::hosting {
+
+Supervisor::Supervisor(Context& context, const HostOptions& options, Guard& guard, Alarm& alarm,
+                       std::vector<HostBuilder::Registration> registrations)
+    : context_(context), options_(options), guard_(guard), alarm_(alarm) {
+    for (auto& registration : registrations) {
+        auto slot = std::make_unique<Slot>();
+        slot->name = std::move(registration.name);
+        slot->factory = std::move(registration.factory);
+        slot->policy = registration.policy;
+        slot->backoff = Backoff(registration.policy.backoff);
+        slot->reporter = &context_.health.reporter("service:" + slot->name, false);
+        slot->restart_counter =
+            &context_.metrics.counter("gantry_host_service_restarts_total",
+                                      "Restarts of hosted services.", {{"service", slot->name}});
+        context_.lifetime.set_service({slot->name, 0});
+        slots_.push_back(std::move(slot));
+    }
+}
+
+Supervisor::~Supervisor() {
+    destroy_all();
+}
+
+std::optional<ServiceError> Supervisor::start_all(const std::stop_token& aborted) {
+    for (auto& slot : slots_) {
+        if (aborted.stop_requested()) {
+            return ServiceError{slot->name, {Code::cancelled, "start-up was aborted", {}, {}}};
+        }
+        guard_.note("starting service `" + slot->name + "`");
+        if (auto started = start_one(*slot, aborted); !started) {
+            slot->reporter->report(health::Status::unhealthy, "start failed");
+            return ServiceError{slot->name, std::move(started).error()};
+        }
+        logging::debug("service started", {{"name", slot->name}});
+    }
+    return std::nullopt;
+}
+
+Result<void> Supervisor::start_one(Slot& slot, const std::stop_token& aborted) {
+    const int generation = ++slot.generation;
+    auto started = attempt([&]() -> Result<void> {
+        slot.instance = slot.factory();
+        if (!slot.instance) {
+            return fail(Code::internal, "the factory made no service");
+        }
+        slot.instance->on_end([this, &slot, generation](Result<void> outcome) {
+            ended(slot, generation, std::move(outcome));
+        });
+        return slot.instance->start(aborted);
+    });
+    if (!started) {
+        // Destruction ends whatever the half-started instance had begun.
+        slot.instance.reset();
+        slot.state = State::absent;
+        return started;
+    }
+    slot.started_at = context_.clock.steady_now();
+    slot.state = State::running;
+    slot.reporter->report(health::Status::healthy, "running");
+    return {};
+}
+
+void Supervisor::ended(Slot& slot, int generation, Result<void> outcome) {
+    const OnEnd action = outcome ? slot.policy.on_return : slot.policy.on_fault;
+    if (outcome) {
+        logging::info("service ended by itself", {{"name", slot.name}});
+    } else {
+        logging::error("service failed", outcome.error(), {{"name", slot.name}});
+    }
+    // At once, not in `step`: the host's thread may be inside another service's start.
+    if (action == OnEnd::stop_host) {
+        if (outcome) {
+            context_.lifetime.stop("service `" + slot.name + "` ended");
+        } else {
+            context_.lifetime.fault(slot.name, outcome.error());
+        }
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        ends_.push_back({&slot, generation, std::move(outcome)});
+    }
+    alarm_.ring();
+}
+
+void Supervisor::step() {
+    std::vector<End> ends;
+    {
+        const std::lock_guard lock(mutex_);
+        ends.swap(ends_);
+    }
+    for (const End& end : ends) {
+        handle(end);
+    }
+    for (auto& slot : slots_) {
+        if (slot->state == State::waiting && context_.clock.steady_now() >= slot->restart_at &&
+            !context_.lifetime.stopping().stop_requested()) {
+            restart(*slot);
+        }
+    }
+}
+
+void Supervisor::handle(const End& end) {
+    Slot& slot = *end.slot;
+    if (end.generation != slot.generation || slot.state == State::stopped) {
+        return;
+    }
+    const OnEnd action = end.outcome ? slot.policy.on_return : slot.policy.on_fault;
+    slot.state = State::ended;
+    if (action == OnEnd::restart) {
+        plan_restart(slot, end.outcome);
+    } else {
+        slot.reporter->report(health::Status::unhealthy, "stopped unexpectedly");
+    }
+}
+
+void Supervisor::plan_restart(Slot& slot, const Result<void>& outcome) {
+    const SteadyTime now = context_.clock.steady_now();
+    if (now - slot.started_at >= slot.policy.window) {
+        slot.backoff.reset();
+    }
+    while (!slot.recent_restarts.empty() &&
+           now - slot.recent_restarts.front() > slot.policy.window) {
+        slot.recent_restarts.pop_front();
+    }
+    if (std::cmp_greater_equal(slot.recent_restarts.size(), slot.policy.max_restarts)) {
+        slot.reporter->report(health::Status::unhealthy, "stopped: restarted too often");
+        Error error = outcome ? Error{Code::internal, "ended by itself", {}, {}} : outcome.error();
+        context_.lifetime.fault(slot.name,
+                                std::move(error).with_context(
+                                    "restarted " + std::to_string(slot.recent_restarts.size()) +
+                                    " times in " + format_duration(slot.policy.window)));
+        return;
+    }
+    const milliseconds pause = slot.backoff.next();
+    slot.restart_at = now + pause;
+    slot.state = State::waiting;
+    slot.reporter->report(health::Status::degraded, "restarting");
+    logging::warning("service will be restarted", {{"name", slot.name}, {"in_ms", pause}});
+}
+
+void Supervisor::restart(Slot& slot) {
+    slot.restart_at = SteadyTime::max();
+    slot.recent_restarts.push_back(context_.clock.steady_now());
+    slot.restart_counter->increment();
+    context_.lifetime.set_service({slot.name, ++slot.restarts});
+    guard_.note("restarting service `" + slot.name + "`");
+    if (slot.instance) {
+        if (const auto stopped = stop_one(slot, Deadline::never()); !stopped) {
+            logging::warning("old instance did not stop cleanly", stopped.error(),
+                             {{"name", slot.name}});
+        }
+        slot.instance.reset();
+    }
+    if (auto started = start_one(slot, context_.lifetime.stopping()); !started) {
+        if (!context_.lifetime.stopping().stop_requested()) {
+            ended(slot, slot.generation, std::move(started));
+        }
+    }
+    guard_.note("running");
+}
+
+SteadyTime Supervisor::next_due() const {
+    SteadyTime next = SteadyTime::max();
+    for (const auto& slot : slots_) {
+        if (slot->state == State::waiting) {
+            next = std::min(next, slot->restart_at);
+        }
+    }
+    return next;
+}
+
+Result<void> Supervisor::stop_one(Slot& slot, Deadline total) {
+    const Deadline limit =
+        Deadline::after(options_.service_stop_timeout, context_.clock).earlier(total);
+    return attempt([&] { return slot.instance->stop(limit); });
+}
+
+std::vector<ServiceError> Supervisor::stop_all(Deadline total) {
+    std::vector<ServiceError> errors;
+    for (auto& slot : std::views::reverse(slots_)) {
+        if (!slot->instance || slot->state == State::stopped) {
+            continue;
+        }
+        guard_.note("stopping service `" + slot->name + "`");
+        const SteadyTime began = context_.clock.steady_now();
+        auto stopped = stop_one(*slot, total);
+        slot->state = State::stopped;
+        slot->reporter->report(health::Status::unhealthy, "stopped");
+        const auto took =
+            std::chrono::duration_cast<milliseconds>(context_.clock.steady_now() - began);
+        if (stopped || stopped.error().code == Code::cancelled) {
+            logging::debug("service stopped", {{"name", slot->name}, {"took_ms", took}});
+            continue;
+        }
+        logging::error("service did not stop cleanly", stopped.error(),
+                       {{"name", slot->name}, {"took_ms", took}});
+        errors.push_back({slot->name, std::move(stopped).error()});
+    }
+    return errors;
+}
+
+void Supervisor::destroy_all() {
+    for (auto& slot : std::views::reverse(slots_)) {
+        if (slot->instance) {
+            guard_.note("waiting for the end of service `" + slot->name + "`");
+            slot->instance.reset();
+        }
+    }
+}
+
+void Supervisor::look_for_stalls() {
+    const auto stalled = context_.watchdog.stalled();
+    for (auto& slot : slots_) {
+        const bool is_stalled = std::ranges::find(stalled, slot->name) != stalled.end();
+        if (is_stalled == slot->shown_stalled) {
+            continue;
+        }
+        slot->shown_stalled = is_stalled;
+        if (is_stalled) {
+            slot->reporter->report(health::Status::unhealthy, "stalled");
+        } else if (slot->state == State::running) {
+            slot->reporter->report(health::Status::healthy, "running");
+        }
+    }
+}
+
+}  // namespace gantry::hosting

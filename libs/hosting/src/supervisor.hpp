@@ -1,0 +1,97 @@
+#pragma once
+
+#include "guard.hpp"
+
+#include "gantry/hosting/alarm.hpp"
+#include "gantry/hosting/host.hpp"
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gantry::hosting {
+
+/// An error and the service that it came from.
+struct ServiceError {
+    std::string service;
+    Error error;
+};
+
+/// Owns the instances of the host's services: starts them in order, restarts those whose loops end,
+/// stops them in reverse.
+///
+/// Everything but `look_for_stalls` runs on the host's thread; the ends of loops come in from
+/// theirs.
+class Supervisor {
+public:
+    /// `alarm` is rung when there is something for `step`.
+    Supervisor(Context& context, const HostOptions& options, Guard& guard, Alarm& alarm,
+               std::vector<HostBuilder::Registration> registrations);
+    ~Supervisor();
+
+    /// Starts each service in order. On the first error it stops there: what has started stays so.
+    std::optional<ServiceError> start_all(const std::stop_token& aborted);
+
+    /// Handles the loops that have ended since, and the restarts that are due.
+    void step();
+    /// When `step` has to be called again, if nobody rings before.
+    [[nodiscard]] SteadyTime next_due() const;
+
+    /// Stops every started service in reverse, each within its own limit, and returns all errors.
+    std::vector<ServiceError> stop_all(Deadline total);
+    /// Destroys all instances in reverse. Waits for loops that did not end in time.
+    void destroy_all();
+
+    /// Shows stalled loops in the services' health. Called on the guard's thread.
+    void look_for_stalls();
+
+private:
+    enum class State { absent, running, waiting, ended, stopped };
+
+    struct Slot {
+        std::string name;
+        ServiceFactory factory;
+        FaultPolicy policy;
+        std::unique_ptr<HostedService> instance;
+        std::atomic<State> state{State::absent};
+        int generation = 0;
+        SteadyTime started_at;
+        SteadyTime restart_at = SteadyTime::max();
+        Backoff backoff;
+        std::deque<SteadyTime> recent_restarts;
+        int restarts = 0;
+        health::Reporter* reporter = nullptr;
+        metrics::Counter* restart_counter = nullptr;
+        bool shown_stalled = false;  // The guard's thread only.
+    };
+
+    struct End {
+        Slot* slot;
+        int generation;
+        Result<void> outcome;
+    };
+
+    Result<void> start_one(Slot& slot, const std::stop_token& aborted);
+    void ended(Slot& slot, int generation, Result<void> outcome);
+    void handle(const End& end);
+    void plan_restart(Slot& slot, const Result<void>& outcome);
+    void restart(Slot& slot);
+    Result<void> stop_one(Slot& slot, Deadline total);
+
+    // Constant after construction.
+    Context& context_;
+    HostOptions options_;
+    Guard& guard_;
+    Alarm& alarm_;
+    // The host's thread only, but for what Slot says.
+    std::vector<std::unique_ptr<Slot>> slots_;
+    // Guarded by mutex_.
+    std::mutex mutex_;
+    std::vector<End> ends_;
+};
+
+}  // namespace gantry::hosting
