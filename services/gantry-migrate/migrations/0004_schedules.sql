@@ -256,7 +256,8 @@ BEGIN
             WHEN s.queue IS NOT NULL THEN gantry.enqueue(
                 queue => s.queue, type => s.type, payload => convert_to(body.payload, 'UTF8'),
                 content_type => 'application/json', key => s.key, max_attempts => s.max_attempts,
-                id => d.job_id)::text
+                id => d.job_id, tags => jsonb_build_object('schedule', s.name),
+                source => 'schedule')::text
             ELSE gantry.publish(
                 topic => s.topic, key => s.key, type => s.type,
                 payload => convert_to(body.payload, 'UTF8'),
