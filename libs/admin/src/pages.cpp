@@ -16,8 +16,10 @@ constexpr std::string_view kServicePrefix = "service:";
 
 Answer json(int status, const Json& body) {
     // Malformed UTF-8 in a detail must not make the page throw.
-    return {status, "application/json",
-            body.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", {}};
+    return {status,
+            "application/json",
+            body.dump(2, ' ', false, Json::error_handler_t::replace) + "\n",
+            {}};
 }
 
 // Names, without reasons: probes may be reachable from where operators are not.
@@ -122,7 +124,7 @@ struct Page {
 };
 
 constexpr std::array kPages = {
-    Page{"/livez", livez},        Page{"/readyz", readyz},       Page{"/startupz", startupz},
+    Page{"/livez", livez},        Page{"/readyz", readyz},        Page{"/startupz", startupz},
     Page{"/health", health_page}, Page{"/metrics", metrics_page}, Page{"/version", version_page},
 };
 

@@ -15,8 +15,8 @@ struct Answer {
     std::string allow;  ///< The `Allow` header of a 405.
 };
 
-/// Answers `method` on `target` (path and query). Asking runs no check: every answer is from what is
-/// known. Runs on the server's thread.
+/// Answers `method` on `target` (path and query). Asking runs no check: every answer is from what
+/// is known. Runs on the server's thread.
 Answer answer(const hosting::Context& context, std::string_view method, std::string_view target);
 
 }  // namespace gantry::admin

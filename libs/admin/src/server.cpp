@@ -4,6 +4,8 @@
 
 #include "gantry/logging/log.hpp"
 
+#include <pthread.h>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -12,9 +14,11 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <chrono>
 #include <list>
+#include <memory>
 #include <optional>
-#include <pthread.h>
+#include <stop_token>
 #include <thread>
 
 namespace gantry::admin {
@@ -28,8 +32,8 @@ using asio::ip::tcp;
 constexpr std::uint32_t kHeaderCap = 8 * 1024;
 constexpr std::uint64_t kBodyCap = 16 * 1024;
 constexpr std::size_t kConnectionCap = 128;
-constexpr std::chrono::seconds kRequestLimit{5};   // For one request, once its first byte is due.
-constexpr std::chrono::seconds kIdleLimit{75};     // Between requests: longer than a scrape interval.
+constexpr std::chrono::seconds kRequestLimit{5};  // For one request, once its first byte is due.
+constexpr std::chrono::seconds kIdleLimit{75};  // Between requests: longer than a scrape interval.
 
 Result<tcp::endpoint> parse_listen(std::string_view text) {
     const auto bad = [] {
@@ -49,8 +53,7 @@ Result<tcp::endpoint> parse_listen(std::string_view text) {
     }
     const std::string_view digits = text.substr(colon + 1);
     std::uint16_t port = 0;
-    const auto [end, problem] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     boost::system::error_code error;
     const auto address = asio::ip::make_address(host, error);
     if (problem != std::errc{} || end != digits.data() + digits.size() || error) {
@@ -95,14 +98,15 @@ public:
     }
 
     void close() {
+        idle_ = false;
         boost::system::error_code ignored;
         stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
         stream_.close();
     }
 
 private:
-    // Waits for the first byte with the patience given, then reads the request within its own limit,
-    // so that a slow client holds a connection for seconds and not for ever.
+    // Waits for the first byte with the patience given, then reads the request within its own
+    // limit, so that a slow client holds a connection for seconds and not for ever.
     void read(std::chrono::seconds patience) {
         parser_.emplace();
         parser_->header_limit(kHeaderCap);
@@ -127,10 +131,9 @@ private:
     void read_request() {
         idle_ = false;
         stream_.expires_after(kRequestLimit);
-        http::async_read(stream_, buffer_, *parser_,
-                         [self = shared_from_this()](auto error, std::size_t) {
-                             self->on_request(error);
-                         });
+        http::async_read(
+            stream_, buffer_, *parser_,
+            [self = shared_from_this()](auto error, std::size_t) { self->on_request(error); });
     }
 
     void on_request(boost::system::error_code error) {
@@ -168,7 +171,8 @@ private:
         if (!head) {
             response_.body() = std::move(content.body);
         }
-        // The serializer is ours, because a HEAD's Content-Length speaks of a body that is not there.
+        // The serializer is ours, because a HEAD's Content-Length speaks of a body that is not
+        // there.
         serializer_.emplace(response_);
         stream_.expires_after(kRequestLimit);
         const auto written = [self = shared_from_this()](auto error, std::size_t) {
@@ -226,12 +230,7 @@ void Options::bind(config::Binder& binder) {
 class Server::Impl {
 public:
     Impl(Options options, hosting::Context& context)
-        : options_(std::move(options)),
-          context_(context),
-          connections_(context.metrics.gauge("gantry_admin_connections",
-                                             "Open connections of the admin port.")),
-          acceptor_(io_),
-          retry_(io_) {}
+        : options_(std::move(options)), context_(context), acceptor_(io_), retry_(io_) {}
 
     ~Impl() { join(); }
 
@@ -255,7 +254,10 @@ public:
         TRY(check("listen"));
         address_ = to_text(acceptor_.local_endpoint());
         accept();
-        thread_ = std::jthread([this] { io_.run(); });
+        thread_ = std::jthread([this] {
+            io_.run();
+            ended_.request_stop();
+        });
         pthread_setname_np(thread_.native_handle(), "admin");
         logging::info("listening", {{"server", "admin"}, {"address", address_}});
         return {};
@@ -276,8 +278,10 @@ public:
             }
         });
         // The thread ends by itself when the last session has ended. What is left then is cut off.
-        const Deadline grace = Deadline::after(std::chrono::seconds{1}, context_.clock).earlier(limit);
-        if (context_.clock.sleep_until(grace.at(), ended_.get_token()) && !ended_.stop_requested()) {
+        const Deadline grace =
+            Deadline::after(std::chrono::seconds{1}, context_.clock).earlier(limit);
+        if (context_.clock.sleep_until(grace.at(), ended_.get_token()) &&
+            !ended_.stop_requested()) {
             io_.stop();
         }
         join();
@@ -332,7 +336,6 @@ private:
     // Constant after construction and start.
     Options options_;
     hosting::Context& context_;
-    metrics::Gauge& connections_;
     std::string address_;
     std::stop_source ended_;
     // The server's thread only, once it runs.
@@ -349,8 +352,14 @@ Server::Server(Options options, hosting::Context& context)
     : impl_(std::make_unique<Impl>(std::move(options), context)) {}
 Server::~Server() = default;
 
-Result<void> Server::start(std::stop_token /*aborted*/) { return impl_->start(); }
-Result<void> Server::stop(Deadline limit) { return impl_->stop(limit); }
-std::string Server::address() const { return impl_->address(); }
+Result<void> Server::start(std::stop_token /*aborted*/) {
+    return impl_->start();
+}
+Result<void> Server::stop(Deadline limit) {
+    return impl_->stop(limit);
+}
+std::string Server::address() const {
+    return impl_->address();
+}
 
 }  // namespace gantry::admin
