@@ -260,6 +260,8 @@ class Stack:
             process.start([sys.executable, str(ROOT / "tests" / "support" / "sink.py"), "--port",
                            str(self.ports["sink"])], self._clean_environment())
         else:
+            if not Path(self.binary(name)).exists():
+                raise Failure(f"there is no {self.binary(name)}: it has not been built")
             process.start([self.binary(name)], self.environment_of(self.settings_of(name)))
         return True
 
@@ -290,6 +292,9 @@ class Stack:
 
     def up(self):
         """Starts what does not run, in order, and waits until all of it is ready."""
+        missing = [name for name in SERVICES if not Path(self.binary(name)).exists()]
+        if missing:
+            raise Failure(f"not built yet: {', '.join(missing)} (looked in {self.build / 'bin'})")
         self.save()
         self.start_postgres()
         self.start_kafka()
