@@ -217,13 +217,11 @@ std::string build_unreadable_ack(std::string_view text, const AckIdentity& own) 
     header.processing = "P";
     header.version_field = "2.5";
     header.version = "2.5";
-    return build_ack(header, AckCode::ar,
-                     {{.code = ErrorCode::segment_sequence,
-                       .segment = "MSH",
-                       .field = 0,
-                       .component = 0,
-                       .text = std::string(text)}},
-                     own);
+    Fault fault;
+    fault.code = ErrorCode::segment_sequence;
+    fault.segment = "MSH";
+    fault.text = text;
+    return build_ack(header, AckCode::ar, {fault}, own);
 }
 
 std::string make_control_id(Instant now) {

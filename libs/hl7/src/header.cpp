@@ -173,8 +173,10 @@ std::string_view to_string(ErrorCode code) {
 }
 
 bool Fault::rejects() const {
-    return segment.empty() ||
-           (segment == "MSH" && (field == 0 || field == 9 || field == 11 || field == 12));
+    if (segment.empty()) {
+        return !in_content;
+    }
+    return segment == "MSH" && (field == 0 || field == 9 || field == 11 || field == 12);
 }
 
 std::vector<Fault> check_header(const Header& header, const HeaderRules& rules) {

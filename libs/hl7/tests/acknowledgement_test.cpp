@@ -19,7 +19,7 @@ Header header_of(const std::string& bytes) {
 }
 
 Fault fault(ErrorCode code, unsigned field) {
-    return {.code = code, .segment = "MSH", .field = field, .component = 0, .text = "a | b"};
+    return {code, "MSH", field, 0, "a | b", false};
 }
 
 std::string code_of(std::string_view accept, std::string_view application,

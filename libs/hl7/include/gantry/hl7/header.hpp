@@ -56,12 +56,13 @@ std::string_view to_string(ErrorCode code);
 /// One thing that is wrong with a message. It says where, never what stood there.
 struct Fault {
     ErrorCode code = ErrorCode::internal_error;
-    std::string segment;     ///< For example "MSH"; empty if no place can be named.
-    unsigned field = 0;      ///< 0: the whole segment.
-    unsigned component = 0;  ///< 0: the whole field.
-    std::string text;        ///< One line for the sender's operator; no payload.
+    std::string segment;      ///< For example "MSH"; empty if no place can be named.
+    unsigned field = 0;       ///< 0: the whole segment.
+    unsigned component = 0;   ///< 0: the whole field.
+    std::string text;         ///< One line for the sender's operator; no payload.
+    bool in_content = false;  ///< The body is at fault, though no place in it can be named.
 
-    /// The header's MSH-9, 11 or 12 is at fault, which makes a rejection of an error.
+    /// MSH-9, 11 or 12 is at fault, or nothing in the message is: a rejection, not an error.
     [[nodiscard]] bool rejects() const;
 };
 

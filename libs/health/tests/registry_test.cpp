@@ -1,0 +1,118 @@
+#include "gantry/health/registry.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
+namespace gantry::health {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+
+class HealthTest : public testing::Test {
+protected:
+    // Waits, without sleeping, until the check `name` shows `status`.
+    void wait_for(const std::string& name, Status status, const std::string& detail) {
+        while (true) {
+            for (const auto& snapshot : registry_.snapshot()) {
+                if (snapshot.name == name && snapshot.status == status &&
+                    snapshot.detail == detail) {
+                    return;
+                }
+            }
+            std::this_thread::yield();
+        }
+    }
+
+    FakeClock clock_;
+    Registry registry_{clock_};
+};
+
+TEST_F(HealthTest, RefusesANameTwice) {
+    EXPECT_TRUE(registry_.add({.name = "db", .run = [](auto) { return CheckResult{}; }}));
+    const auto again = registry_.add({.name = "db", .run = [](auto) { return CheckResult{}; }});
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Code::already_exists);
+}
+
+TEST_F(HealthTest, AskingNeverRunsACheck) {
+    std::atomic<int> runs = 0;
+    ASSERT_TRUE(registry_.add({.name = "db",
+                               .run =
+                                   [&](auto) {
+                                       ++runs;
+                                       return CheckResult{Status::healthy, "up"};
+                                   },
+                               .readiness = true}));
+    EXPECT_FALSE(registry_.ready());
+    registry_.start();
+    wait_for("db", Status::healthy, "up");
+    clock_.wait_for_sleepers(2);
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_TRUE(registry_.ready());
+    }
+    EXPECT_EQ(runs, 1);
+    registry_.stop();
+}
+
+TEST_F(HealthTest, ThrowAndTimeOutCountAsTheFailureStatus) {
+    ASSERT_TRUE(registry_.add({.name = "throws",
+                               .run = [](auto) -> CheckResult { throw std::runtime_error("x"); },
+                               .on_failure = Status::degraded}));
+    ASSERT_TRUE(registry_.add({.name = "hangs",
+                               .run =
+                                   [&](std::stop_token stop) {
+                                       clock_.sleep_for(1h, stop);
+                                       return CheckResult{};
+                                   },
+                               .timeout = 1s}));
+    registry_.start();
+    wait_for("throws", Status::degraded, "the check threw an exception");
+    clock_.wait_for_sleepers(3);
+    clock_.advance(1s);
+    wait_for("hangs", Status::unhealthy, "timed out");
+    registry_.stop();
+}
+
+TEST_F(HealthTest, AResultThatIsNotRenewedIsUnhealthy) {
+    ASSERT_TRUE(registry_.add({.name = "db",
+                               .run = [](auto) { return CheckResult{Status::healthy, "up"}; },
+                               .readiness = true,
+                               .timeout = 1s,
+                               .period = 2s}));
+    registry_.start();
+    wait_for("db", Status::healthy, "up");
+    registry_.stop();
+    EXPECT_TRUE(registry_.ready());
+    clock_.advance(8s);
+    EXPECT_FALSE(registry_.ready());
+    EXPECT_EQ(registry_.overall(), Status::unhealthy);
+}
+
+TEST_F(HealthTest, ReportersChangeReadinessAndTellListeners) {
+    std::vector<bool> told;
+    registry_.on_ready_change([&](bool ready) { told.push_back(ready); });
+    auto& kafka = registry_.reporter("kafka", true);
+    EXPECT_EQ(&registry_.reporter("kafka", true), &kafka);
+    kafka.report(Status::unhealthy, "connecting");
+    kafka.report(Status::degraded, "one broker away");
+    kafka.report(Status::healthy);
+    kafka.report(Status::unhealthy, "away");
+    EXPECT_THAT(told, ElementsAre(false, true, false));
+}
+
+TEST_F(HealthTest, SinceIsTheTimeOfTheLastChange) {
+    auto& kafka = registry_.reporter("kafka", false);
+    kafka.report(Status::healthy);
+    const Instant changed = clock_.now();
+    clock_.advance(5s);
+    kafka.report(Status::healthy);
+    EXPECT_EQ(registry_.snapshot().at(0).since, changed);
+    EXPECT_EQ(registry_.snapshot().at(0).checked, changed + 5s);
+}
+
+}  // namespace
+}  // namespace gantry::health

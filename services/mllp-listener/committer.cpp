@@ -1,0 +1,283 @@
+#include "committer.hpp"
+
+#include "gantry/hl7/acknowledgement.hpp"
+#include "gantry/logging/log.hpp"
+
+#include <pthread.h>
+#include <algorithm>
+
+namespace gantry::mllp {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kIdleBeat = 1s;
+constexpr Backoff::Limits kStoreBackoff{100ms, 2'000ms, 20ms};
+
+std::size_t size_of(const Work& work) {
+    return std::visit(
+        [](const auto& item) {
+            if constexpr (requires { item.raw; }) {
+                return item.raw.size();
+            } else {
+                return item.bytes.size();
+            }
+        },
+        work.item);
+}
+
+const NewMessage& message_of(const Work& work) {
+    return std::get<NewMessage>(work.item);
+}
+
+}  // namespace
+
+Committer::Committer(const Options& options, hosting::Context& context, MessageStore& store,
+                     const Intake& intake, ListenerMetrics& metrics)
+    : batch_size_(static_cast<std::size_t>(options.batch_size)),
+      batch_bytes_(static_cast<std::size_t>(options.batch_bytes.bytes)),
+      capacity_(static_cast<std::size_t>(options.queue_capacity)),
+      store_wait_(options.store_wait),
+      context_(&context),
+      store_(&store),
+      intake_(&intake),
+      metrics_(&metrics),
+      reporter_(&context.health.reporter("mllp-store", false)) {
+    for (int i = 0; i < options.committers; ++i) {
+        lanes_.push_back(std::make_unique<Lane>(capacity_));
+    }
+}
+
+Committer::~Committer() {
+    for (auto& lane : lanes_) {
+        lane->queue.close();
+        lane->thread.request_stop();
+    }
+}
+
+Result<void> Committer::start(std::stop_token /*aborted*/) {
+    reporter_->report(health::Status::healthy);
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        auto& lane = *lanes_[i];
+        const auto name = "hl7-commit-" + std::to_string(i);
+        lane.heartbeat = context_->watchdog.watch(name);
+        lane.thread = std::jthread([this, &lane, name](std::stop_token stop) {
+            pthread_setname_np(pthread_self(), name.c_str());
+            run(lane, std::move(stop));
+        });
+    }
+    return {};
+}
+
+Result<void> Committer::stop(Deadline limit) {
+    for (auto& lane : lanes_) {
+        lane->queue.close();
+    }
+    // Past the limit what still waits is given up: without an answer it will be sent again.
+    const std::jthread guard([this, limit](std::stop_token done) {
+        if (context_->clock.sleep_until(limit.at() - 500ms, std::move(done))) {
+            for (auto& lane : lanes_) {
+                lane->thread.request_stop();
+            }
+        }
+    });
+    for (auto& lane : lanes_) {
+        if (lane->thread.joinable()) {
+            lane->thread.join();
+        }
+    }
+    return {};
+}
+
+bool Committer::has_room(std::uint64_t connection) const {
+    return lanes_[connection % lanes_.size()]->queue.depth() < capacity_;
+}
+
+bool Committer::submit(Work work) {
+    auto& queue = lanes_[work.connection % lanes_.size()]->queue;
+    return queue.try_write(std::make_unique<Work>(std::move(work))) ==
+           channel::WriteOutcome::written;
+}
+
+void Committer::run(Lane& lane, std::stop_token stop) {
+    while (true) {
+        lane.heartbeat->beat();
+        auto batch =
+            lane.queue.read_many(batch_size_, stop, Deadline::after(kIdleBeat, context_->clock));
+        if (batch) {
+            commit(lane, std::move(*batch), stop);
+        } else if (batch.error() == channel::ReadEnd::closed ||
+                   batch.error() == channel::ReadEnd::cancelled) {
+            return;
+        } else if (!store_up()) {
+            probe_store();
+        }
+    }
+}
+
+void Committer::commit(Lane& lane, Batch batch, std::stop_token stop) {
+    std::vector<Completion> completions;
+    completions.reserve(batch.size());
+    std::vector<const Quarantined*> quarantined;
+    Batch messages;
+    const auto store_gathered = [&] {
+        if (!messages.empty()) {
+            store_messages(lane, messages, stop, completions);
+            messages.clear();
+        }
+    };
+    std::size_t bytes = 0;
+    for (auto& work : batch) {
+        if (const auto* item = std::get_if<Quarantined>(&work->item)) {
+            quarantined.push_back(item);
+            continue;
+        }
+        const auto size = size_of(*work);
+        if (bytes + size > batch_bytes_) {
+            store_gathered();
+            bytes = 0;
+        }
+        bytes += size;
+        messages.push_back(std::move(work));
+    }
+    store_gathered();
+    quarantine(quarantined);
+    for (const auto& work : batch) {
+        if (work) {
+            completions.push_back({work->connection, work->sequence, size_of(*work), std::nullopt});
+        }
+    }
+    events_.completed(std::move(completions));
+}
+
+void Committer::store_messages(Lane& lane, std::span<std::unique_ptr<Work>> works,
+                               std::stop_token stop, std::vector<Completion>& completions) {
+    Backoff backoff(kStoreBackoff);
+    while (!works.empty()) {
+        std::vector<const NewMessage*> batch;
+        batch.reserve(works.size());
+        for (const auto& work : works) {
+            batch.push_back(&message_of(*work));
+        }
+        const auto began = context_->clock.steady_now();
+        auto stored = store_->store(batch);
+        if (stored) {
+            const auto took = context_->clock.steady_now() - began;
+            metrics_->commit_seconds.observe(std::chrono::duration<double>(took).count());
+            metrics_->batch_messages.observe(static_cast<double>(works.size()));
+            set_store_up(true);
+            for (std::size_t i = 0; i < works.size(); ++i) {
+                completions.push_back(accept(*works[i], std::move((*stored)[i])));
+            }
+            return;
+        }
+        if (stored.error().code == Code::unknown) {
+            // Perhaps they are stored, perhaps not. Sent again they are found or stored then.
+            logging::error("commit outcome unknown; closing connections without an answer",
+                           stored.error(), {{"messages", works.size()}});
+            for (const auto& work : works) {
+                completions.push_back(close(*work, "commit_unknown"));
+            }
+            return;
+        }
+        if (!stored.error().transient()) {
+            bisect(lane, works, stored.error(), stop, completions);
+            return;
+        }
+        const bool go_on = wait_for_store(lane, stored.error(), backoff, stop);
+        const auto now = context_->clock.steady_now();
+        // In order of arrival, so the first ones have waited longest.
+        while (!works.empty() && (!go_on || now - works.front()->received >= store_wait_)) {
+            completions.push_back(close(*works.front(), "store_away"));
+            works = works.subspan(1);
+        }
+    }
+}
+
+void Committer::bisect(Lane& lane, std::span<std::unique_ptr<Work>> works, const Error& error,
+                       std::stop_token stop, std::vector<Completion>& completions) {
+    if (works.size() > 1) {
+        const auto half = works.size() / 2;
+        store_messages(lane, works.first(half), stop, completions);
+        store_messages(lane, works.subspan(half), stop, completions);
+        return;
+    }
+    const auto& work = *works.front();
+    const auto& message = message_of(work);
+    logging::error("a message cannot be stored", error,
+                   {{"message_id", message.id}, {"size", message.raw.size()}});
+    const auto entry = Intake::quarantine(message);
+    const Quarantined* const item = &entry;
+    quarantine({&item, 1});
+    auto answer = intake_->refuse(message);
+    metrics_->answered(intake_->code_label(message.message_code),
+                       answer.kind == Answer::Kind::bytes ? "AE" : "none");
+    completions.push_back({work.connection, work.sequence, size_of(work), std::move(answer)});
+}
+
+void Committer::quarantine(std::span<const Quarantined* const> items) {
+    if (items.empty()) {
+        return;
+    }
+    for (const auto* item : items) {
+        metrics_->quarantined(item->reason);
+        logging::warning(
+            "frame quarantined",
+            {{"quarantine_id", item->id}, {"reason", item->reason}, {"size", item->size}});
+    }
+    // Nobody was promised that these are kept, so a store that is away is not waited for.
+    if (auto kept = store_->quarantine(items); !kept) {
+        metrics_->quarantine_lost.increment(static_cast<double>(items.size()));
+        logging::error("quarantine entries could not be written", kept.error(),
+                       {{"entries", items.size()}});
+    }
+}
+
+// Waits a little before the next attempt; false when it was asked to stop.
+bool Committer::wait_for_store(Lane& lane, const Error& error, Backoff& backoff,
+                               std::stop_token stop) {
+    if (store_up()) {
+        logging::warning("the store is away; reading stops", error);
+    }
+    set_store_up(false);
+    lane.heartbeat->beat();
+    return context_->clock.sleep_for(backoff.next(), std::move(stop));
+}
+
+void Committer::probe_store() {
+    if (store_->ping()) {
+        set_store_up(true);
+    }
+}
+
+void Committer::set_store_up(bool up) {
+    const std::lock_guard lock(store_changed_mutex_);
+    if (store_up_.exchange(up) == up) {
+        return;
+    }
+    metrics_->store_up.set(up ? 1 : 0);
+    reporter_->report(up ? health::Status::healthy : health::Status::unhealthy,
+                      up ? "" : "the database does not take messages");
+    if (up) {
+        logging::info("the store is back; reading goes on");
+    }
+    events_.store_changed(up);
+}
+
+Completion Committer::accept(const Work& work, Stored stored) {
+    const auto& message = message_of(work);
+    if (stored.duplicate) {
+        metrics_->duplicates.increment();
+    }
+    metrics_->stored(message.facility);
+    metrics_->answered(intake_->code_label(message.message_code), message.ack_code);
+    const auto kind = stored.ack.empty() ? Answer::Kind::none : Answer::Kind::bytes;
+    return {work.connection, work.sequence, size_of(work), Answer{kind, std::move(stored.ack)}};
+}
+
+Completion Committer::close(const Work& work, std::string_view reason) {
+    metrics_->closed_unanswered(reason);
+    return {work.connection, work.sequence, size_of(work), Answer{Answer::Kind::close, {}}};
+}
+
+}  // namespace gantry::mllp
