@@ -1,6 +1,6 @@
 #include "gantry/logging/log.hpp"
 
-#include "line.hpp"
+#include "../src/line.hpp"
 
 #include "gantry/tracing/trace.hpp"
 
