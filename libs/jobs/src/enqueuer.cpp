@@ -74,7 +74,8 @@ bool concerns_all(const Error& error) {
 Error for_caller(Error error) {
     if (error.reason == "COMMIT_UNKNOWN") {
         error.message =
-            "the connection to the database broke while committing, so whether the job was accepted "
+            "the connection to the database broke while committing, so whether the job was "
+            "accepted "
             "is not known; repeat the call with the same request_id";
     } else if (error.code == Code::unavailable) {
         error.message = "the database is away; nothing was accepted";
@@ -83,10 +84,8 @@ Error for_caller(Error error) {
 }
 
 Error not_declared(const NewJob& job) {
-    return Error{Code::not_found,
-                 "queue " + job.queue + " is not declared",
-                 "QUEUE_NOT_DECLARED",
-                 {}};
+    return Error{
+        Code::not_found, "queue " + job.queue + " is not declared", "QUEUE_NOT_DECLARED", {}};
 }
 
 Job as_stored(const NewJob& job, const Uuid& id) {
@@ -213,7 +212,8 @@ Enqueuer::Batch Enqueuer::take_batch() {
 }
 
 void Enqueuer::commit(const Batch& batch) {
-    // `answer` is read by others once it is set, so answers are given out under the lock at the end.
+    // `answer` is read by others once it is set, so answers are given out under the lock at the
+    // end.
     batch_size_.observe(static_cast<double>(batch.size()));
     std::vector<Call> copies;
     copies.reserve(batch.size());
@@ -261,11 +261,10 @@ Result<void> Enqueuer::insert(postgres::Transaction& transaction, std::span<Call
         call->answer = std::unexpected(not_declared(job));
     }
     const auto rows = TRY(transaction.exec(
-        kInsert,
-        {postgres::array(ids), postgres::array(queues), postgres::array(types),
-         postgres::array(payloads), postgres::array(content_types), postgres::array(keys),
-         postgres::array(attempts), postgres::array(run_ats), postgres::array(timeouts),
-         postgres::array(sources), postgres::array(traces)}));
+        kInsert, {postgres::array(ids), postgres::array(queues), postgres::array(types),
+                  postgres::array(payloads), postgres::array(content_types), postgres::array(keys),
+                  postgres::array(attempts), postgres::array(run_ats), postgres::array(timeouts),
+                  postgres::array(sources), postgres::array(traces)}));
     for (const auto row : rows) {
         auto& call = *by_id.at(row.get<Uuid>(0));
         auto stored = as_stored(call.job, call.id);
@@ -312,9 +311,9 @@ Result<Job> Enqueuer::enqueue_alone(const NewJob& job, Deadline deadline) {
             const auto id = Uuid::v7(now);
             if (!job.request_id.empty()) {
                 const auto print = fingerprint(job);
-                const auto fresh = TRY(transaction.exec(
-                    kRemember, {job.request_id, postgres::Bytes{print},
-                                postgres::Bytes{id.to_string()}}));
+                const auto fresh =
+                    TRY(transaction.exec(kRemember, {job.request_id, postgres::Bytes{print},
+                                                     postgres::Bytes{id.to_string()}}));
                 if (fresh.empty()) {
                     const auto known = TRY(
                         transaction.exec(kRemembered, {job.request_id, postgres::Bytes{print}}));
@@ -323,8 +322,7 @@ Result<Job> Enqueuer::enqueue_alone(const NewJob& job, Deadline deadline) {
                     }
                     if (!known.front().get<bool>(0)) {
                         return fail(Code::failed_precondition,
-                                    "request_id was used for another request",
-                                    "REQUEST_ID_REUSED");
+                                    "request_id was used for another request", "REQUEST_ID_REUSED");
                     }
                     const auto first = TRY(Uuid::parse(known.front().text(1)));
                     return read_job(transaction, first, Content::with_payload);

@@ -59,8 +59,8 @@ public:
         }
         std::string message = "the job is not acceptable: ";
         for (const auto& fault : found_) {
-            message += (&fault == &found_.front() ? "" : "; ") + fault.field + " " +
-                       fault.description;
+            message +=
+                (&fault == &found_.front() ? "" : "; ") + fault.field + " " + fault.description;
         }
         return std::unexpected(
             Error{Code::invalid_argument, std::move(message), "INVALID_JOB", std::move(found_)});

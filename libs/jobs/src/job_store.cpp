@@ -66,10 +66,10 @@ Result<Job> JobStore::find_external(std::string_view id, Deadline deadline) {
         return missing();
     }
     return pool_.read(deadline, [&](postgres::Transaction& transaction) -> Result<Job> {
-        const auto rows = TRY(transaction.exec(
-            "SELECT job, source FROM gantry.job_external WHERE external_id = $1 "
-            "ORDER BY source LIMIT 2",
-            {id}));
+        const auto rows = TRY(
+            transaction.exec("SELECT job, source FROM gantry.job_external WHERE external_id = $1 "
+                             "ORDER BY source LIMIT 2",
+                             {id}));
         if (rows.empty()) {
             return missing();
         }

@@ -64,18 +64,18 @@ struct NewJob {
     std::string type;
     std::string payload;
     std::string content_type = "application/octet-stream";
-    std::string key;                  ///< Empty: none.
-    int max_attempts = 0;             ///< 0: the queue's.
-    std::optional<Instant> run_at;    ///< Absent or past: now.
+    std::string key;                      ///< Empty: none.
+    int max_attempts = 0;                 ///< 0: the queue's.
+    std::optional<Instant> run_at;        ///< Absent or past: now.
     std::optional<milliseconds> timeout;  ///< Absent: the queue's.
-    std::string unique_key;           ///< Empty: none.
-    std::string request_id;           ///< Makes a repeat safe; empty: none.
-    std::string source = "api";       ///< Where it came from: api, kafka, ….
-    std::string traceparent;          ///< Of who enqueues; empty: none.
+    std::string unique_key;               ///< Empty: none.
+    std::string request_id;               ///< Makes a repeat safe; empty: none.
+    std::string source = "api";           ///< Where it came from: api, kafka, ….
+    std::string traceparent;              ///< Of who enqueues; empty: none.
 };
 
-/// `invalid_argument` with every field that is not allowed, named as in EnqueueRequest. What it lets
-/// through cannot spoil the batch that it is written in.
+/// `invalid_argument` with every field that is not allowed, named as in EnqueueRequest. What it
+/// lets through cannot spoil the batch that it is written in.
 Result<void> validate(const NewJob& job, Instant now);
 
 /// True for 1 to 200 of `A-Z a-z 0-9 . _ -` that begin with a letter.
