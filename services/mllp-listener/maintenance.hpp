@@ -10,7 +10,7 @@ namespace gantry::mllp {
 /// after their window. Safe to run in every replica.
 class Maintenance final : public hosting::PollingWorker {
 public:
-    Maintenance(const Options& options, hosting::Context& context, postgres::Pool& pool)
+    Maintenance(const mllp::Options& options, hosting::Context& context, postgres::Pool& pool)
         : PollingWorker("hl7-maintenance", context, {.interval = options.maintenance_interval}),
           options_(&options),
           pool_(&pool) {}
@@ -20,7 +20,7 @@ protected:
     Result<Next> run_once(std::stop_token stop) override;
 
 private:
-    const Options* options_;
+    const mllp::Options* options_;
     postgres::Pool* pool_;
 };
 
