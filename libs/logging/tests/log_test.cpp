@@ -67,7 +67,7 @@ TEST(Log, MalformedUtf8BecomesAReplacement) {
           std::string("\xE2\x82"), std::string("\xF5\x80\x80\x80"), std::string(1, '\0')}) {
         std::string out;
         append_json_string(out, "a" + bad + "b");
-        EXPECT_NO_THROW(static_cast<void>(Json::parse(out))) << out;
+        EXPECT_TRUE(Json::accept(out)) << out;
     }
     std::string good;
     append_json_string(good, "äß€😀");
