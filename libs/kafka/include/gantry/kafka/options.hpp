@@ -1,9 +1,11 @@
 #pragma once
 
 #include "gantry/config/binder.hpp"
+#include "gantry/config/loader.hpp"
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gantry::kafka {
@@ -27,6 +29,8 @@ struct Options {
     std::map<std::string, std::string> overrides;
 
     void bind(config::Binder& binder);
+    /// What librdkafka would refuse.
+    [[nodiscard]] std::vector<config::Fault> validate() const;
 
     /// `<prefix>.<name>`.
     [[nodiscard]] std::string topic(std::string_view name) const {
