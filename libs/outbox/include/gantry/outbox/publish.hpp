@@ -18,15 +18,16 @@ namespace gantry::outbox {
 /// A CloudEvent for a Kafka topic. What is allowed is checked by `gantry.publish`, whose errors
 /// name the parameter.
 struct Event {
-    std::string topic;                                   ///< The full topic name.
-    std::optional<std::string> key;                      ///< Events of one key keep their order.
-    std::string type;                                    ///< `ce_type`.
+    std::string topic = {};                              ///< The full topic name.
+    std::optional<std::string> key = {};                 ///< Events of one key keep their order.
+    std::string type = {};                               ///< `ce_type`.
     std::optional<std::string> payload = std::string();  ///< At most 1 MiB; nothing: a tombstone.
     std::string content_type = "application/octet-stream";
-    std::optional<std::string> subject;          ///< `ce_subject`.
-    std::string source = "/gantry";              ///< `ce_source`.
-    std::map<std::string, std::string> headers;  ///< Further headers; `ce_id` replaces the default.
-    std::string traceparent;                     ///< Empty: the calling thread's trace.
+    std::optional<std::string> subject = {};  ///< `ce_subject`.
+    std::string source = "/gantry";           ///< `ce_source`.
+    std::map<std::string, std::string> headers =
+        {};                        ///< Further headers; `ce_id` replaces the default.
+    std::string traceparent = {};  ///< Empty: the calling thread's trace.
 };
 
 /// Publishes one event when, and only when, `transaction` commits. Returns its ledger id, which is
@@ -39,10 +40,10 @@ Result<std::vector<std::int64_t>> publish_batch(postgres::Transaction& transacti
 
 /// A wake-up of a job, for the fast lane: the job's row is the ledger.
 struct Wakeup {
-    std::string queue;
-    Uuid job;
-    std::int64_t dispatch = 1;       ///< The row's, as it is after this transaction.
-    std::optional<std::string> key;  ///< The job's key.
+    std::string queue = {};
+    Uuid job = {};
+    std::int64_t dispatch = 1;            ///< The row's, as it is after this transaction.
+    std::optional<std::string> key = {};  ///< The job's key.
 };
 
 /// Wakes jobs when, and only when, `transaction` commits. The caller sets `wake_xid =
