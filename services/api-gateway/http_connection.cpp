@@ -299,10 +299,14 @@ HttpConnection::Step HttpConnection::step_write() {
 }
 
 void HttpConnection::answered() {
-    out_.clear();
-    if (out_.capacity() > kReadAhead) {
-        out_.shrink_to_fit();
-        body_.shrink_to_fit();
+    for (std::string* buffer : {&out_, &body_, &in_}) {
+        if (buffer != &in_) {
+            buffer->clear();
+        }
+        // A connection that carried a large body does not keep the memory while it is idle.
+        if (buffer->empty() && buffer->capacity() > kReadAhead) {
+            buffer->shrink_to_fit();
+        }
     }
     if (!close_after_) {
         enter(State::head,

@@ -1,0 +1,7 @@
+#include "app.hpp"
+
+#include "gantry/hosting/run.hpp"
+
+int main(int argc, char** argv) {
+    return gantry::hosting::run<gantry::gateway::App>(argc, argv);
+}
