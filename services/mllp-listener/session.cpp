@@ -2,8 +2,6 @@
 
 #include "gantry/base/ensure.hpp"
 
-#include <utility>
-
 namespace gantry::mllp {
 
 Session::Session(const Limits& limits, SteadyTime now)
