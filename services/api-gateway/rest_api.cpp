@@ -52,7 +52,8 @@ Result<RestApi> RestApi::create(std::span<const pb::ServiceDescriptor* const> se
     RestApi api;
     std::string faults;
     const auto add = [&](const pb::MethodDescriptor& method, const HttpRule& rule) -> Result<void> {
-        Route route = TRY(Route::create(method, TRY(binding_of(rule))));
+        Route::Binding binding = TRY(binding_of(rule));
+        Route route = TRY(Route::create(method, std::move(binding)));
         TRY(api.router_.add(route.http_method(), route.path(), api.routes_.size()));
         api.routes_.push_back(std::move(route));
         return {};

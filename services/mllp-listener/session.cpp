@@ -2,6 +2,8 @@
 
 #include "gantry/base/ensure.hpp"
 
+#include <utility>
+
 namespace gantry::mllp {
 
 Session::Session(const Limits& limits, SteadyTime now)

@@ -1,6 +1,6 @@
 #include "side_effects.hpp"
 
-#include "gantry/outbox/outbox.hpp"
+#include "gantry/outbox/publish.hpp"
 
 #include <nlohmann/json.hpp>
 #include <utility>

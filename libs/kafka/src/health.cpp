@@ -3,9 +3,13 @@
 #include <memory>
 
 namespace gantry::kafka {
+namespace {
+
+constexpr milliseconds kTimeout{1'500};
+
+}  // namespace
 
 health::Check readiness_check(Admin& admin) {
-    constexpr milliseconds kTimeout{1'500};
     return {.name = "kafka",
             .run =
                 [&admin, reached = std::make_shared<bool>(false)](std::stop_token) {
