@@ -11,7 +11,7 @@
 namespace gantry::mllp {
 namespace {
 
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
 protected:
     NewMessage message(const std::string& control_id, const std::string& type = "ORM^O01") {
         hl7::FrameEvent event;
