@@ -125,24 +125,16 @@ TEST_F(Partitions, NewOnesAreAlreadyPublished) {
     session.exec("SELECT gantry.publish('t', NULL, 'in.default', '')");
     session.exec("SELECT * FROM gantry.maintain_partitions()");
     session.exec("SELECT gantry.publish('t', NULL, 'in.day', '')");
+    // PostgreSQL 15 also describes the partition ('R'), but rows ('I') name the root's oid.
     const auto changes = session.exec(
-        "SELECT chr(get_byte(data, 0)), position('outbox_message'::bytea IN data) > 0, "
-        "position('outbox_message_'::bytea IN data) > 0 "
+        "SELECT substring(data FROM 2 FOR 4) = int4send('gantry.outbox_message'::regclass::int) "
         "FROM pg_logical_slot_get_binary_changes($1, NULL, NULL, 'proto_version', '1', "
-        "'publication_names', 'gantry_outbox')",
+        "'publication_names', 'gantry_outbox') WHERE get_byte(data, 0) = ascii('I')",
         {slot});
-    int inserts = 0;
-    for (const auto change : changes) {
-        if (change.get<std::string>(0) == "I") {
-            ++inserts;
-        }
-        if (change.get<std::string>(0) == "R") {
-            EXPECT_TRUE(change.get<bool>(1));
-            EXPECT_FALSE(change.get<bool>(2));
-        }
-    }
     // The move out of DEFAULT is no second event.
-    EXPECT_EQ(inserts, 2);
+    ASSERT_EQ(changes.size(), 2U);
+    EXPECT_TRUE(changes[0].get<bool>(0));
+    EXPECT_TRUE(changes[1].get<bool>(0));
 }
 
 }  // namespace

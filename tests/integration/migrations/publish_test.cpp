@@ -70,38 +70,38 @@ struct Refusal {
     const char* says;
 };
 
-class PublishRefuses : public Publish, public ::testing::WithParamInterface<Refusal> {};
+constexpr Refusal kRefusals[] = {
+    Refusal{"'a b', NULL, 'a', ''", "topic must be 1 to 249"},
+    Refusal{"'', NULL, 'a', ''", "topic must be 1 to 249"},
+    Refusal{"'..', NULL, 'a', ''", "topic must be 1 to 249"},
+    Refusal{"NULL, NULL, 'a', ''", "topic must be 1 to 249"},
+    Refusal{"repeat('t', 250), NULL, 'a', ''", "topic must be 1 to 249"},
+    Refusal{"'t', repeat('k', 1025), 'a', ''", "key must be at most 1024 bytes"},
+    Refusal{"'t', NULL, '', ''", "type must be 1 to 255"},
+    Refusal{"'t', NULL, NULL, ''", "type must be 1 to 255"},
+    Refusal{"'t', NULL, 'a', convert_to(repeat('x', 1048577), 'UTF8')", "1 MiB"},
+    Refusal{"'t', NULL, 'a', '', '[]'", "headers must be a JSON object"},
+    Refusal{"'t', NULL, 'a', '', NULL", "headers must be a JSON object"},
+    Refusal{"'t', NULL, 'a', '', '{\"x\": 1}'", "headers values must be strings"},
+    Refusal{"'t', NULL, 'a', '', '{\"x y\": \"1\"}'", "headers names must be"},
+    Refusal{"'t', NULL, 'a', '', '{\"CE_Type\": \"1\"}'", "headers must not set"},
+    Refusal{"'t', NULL, 'a', '', jsonb_build_object('x', repeat('y', 33000))", "32 KiB"},
+    Refusal{"'t', NULL, 'a', '', subject => ''", "subject must be"},
+    Refusal{"'t', NULL, 'a', '', content_type => NULL", "content_type must be"},
+    Refusal{"'t', NULL, 'a', '', source => 'a b'", "source must be"}};
 
-TEST_P(PublishRefuses, NamingTheParameterAndWhatIsAllowed) {
-    const auto error =
-        session.error("SELECT gantry.publish(" + std::string(GetParam().arguments) + ")");
-    EXPECT_EQ(error.reason, "22023");
-    EXPECT_THAT(error.message, StartsWith("gantry.publish: "));
-    EXPECT_THAT(error.message, HasSubstr(GetParam().says));
+TEST_F(Publish, RefusesNamingTheParameterAndWhatIsAllowed) {
+    for (const auto& refusal : kRefusals) {
+        SCOPED_TRACE(refusal.arguments);
+        const auto error =
+            session.error("SELECT gantry.publish(" + std::string(refusal.arguments) + ")");
+        EXPECT_EQ(error.code, Code::invalid_argument);
+        EXPECT_EQ(error.reason, "22023");
+        EXPECT_THAT(error.message, StartsWith("gantry.publish: "));
+        EXPECT_THAT(error.message, HasSubstr(refusal.says));
+    }
     EXPECT_EQ(count(), 0);
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    All, PublishRefuses,
-    ::testing::Values(Refusal{"'a b', NULL, 'a', ''", "topic must be 1 to 249"},
-                      Refusal{"'', NULL, 'a', ''", "topic must be 1 to 249"},
-                      Refusal{"'..', NULL, 'a', ''", "topic must be 1 to 249"},
-                      Refusal{"NULL, NULL, 'a', ''", "topic must be 1 to 249"},
-                      Refusal{"repeat('t', 250), NULL, 'a', ''", "topic must be 1 to 249"},
-                      Refusal{"'t', repeat('k', 1025), 'a', ''", "key must be at most 1024 bytes"},
-                      Refusal{"'t', NULL, '', ''", "type must be 1 to 255"},
-                      Refusal{"'t', NULL, NULL, ''", "type must be 1 to 255"},
-                      Refusal{"'t', NULL, 'a', convert_to(repeat('x', 1048577), 'UTF8')", "1 MiB"},
-                      Refusal{"'t', NULL, 'a', '', '[]'", "headers must be a JSON object"},
-                      Refusal{"'t', NULL, 'a', '', NULL", "headers must be a JSON object"},
-                      Refusal{"'t', NULL, 'a', '', '{\"x\": 1}'", "headers values must be strings"},
-                      Refusal{"'t', NULL, 'a', '', '{\"x y\": \"1\"}'", "headers names must be"},
-                      Refusal{"'t', NULL, 'a', '', '{\"CE_Type\": \"1\"}'", "headers must not set"},
-                      Refusal{"'t', NULL, 'a', '', jsonb_build_object('x', repeat('y', 33000))",
-                              "32 KiB"},
-                      Refusal{"'t', NULL, 'a', '', subject => ''", "subject must be"},
-                      Refusal{"'t', NULL, 'a', '', content_type => NULL", "content_type must be"},
-                      Refusal{"'t', NULL, 'a', '', source => 'a b'", "source must be"}));
 
 }  // namespace
 }  // namespace gantry::testing
