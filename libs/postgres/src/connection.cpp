@@ -96,6 +96,9 @@ auto guarded(bool& lost, Body&& body) -> Result<std::invoke_result_t<Body>> {
     } catch (const pqxx::broken_connection&) {
         lost = true;
         return std::unexpected(connection_lost("the connection to the database was lost"));
+    } catch (const pqxx::insufficient_privilege& refused) {
+        // libpqxx 6 throws this one without its SQLSTATE.
+        return std::unexpected(error_of_sqlstate("42501", refused.what()));
     } catch (const pqxx::sql_error& refused) {
         // Class 57P and 25P03 are said right before the server closes the session.
         const auto& state = refused.sqlstate();
