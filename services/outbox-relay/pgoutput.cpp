@@ -165,35 +165,36 @@ std::optional<std::size_t> Relation::find(std::string_view column) const {
 Result<StreamEvent> PgoutputDecoder::decode(std::string_view bytes) {
     Cursor cursor(bytes);
     const auto kind = static_cast<char>(cursor.u8());
-    StreamEvent event = Other{kind};
+    const auto whole = [&](auto event) -> Result<StreamEvent> {
+        if (!cursor.ok()) {
+            return malformed(kind);
+        }
+        return Result<StreamEvent>(std::in_place, std::move(event));
+    };
     switch (kind) {
         case 'B':
-            event = read_begin(cursor);
-            break;
+            return whole(read_begin(cursor));
         case 'C':
-            event = read_commit(cursor);
-            break;
+            return whole(read_commit(cursor));
         case 'M':
-            event = read_message(cursor);
-            break;
+            return whole(read_message(cursor));
         case 'R': {
             auto relation = read_relation(cursor);
             if (cursor.ok()) {
                 relations_.insert_or_assign(relation.id, std::move(relation));
             }
-            break;
+            return whole(Other{kind});
         }
         case 'I': {
             const auto found = relations_.find(cursor.u32());
             if (cursor.u8() != 'N') {
-                cursor.fail();
+                return malformed(kind);
             }
             auto values = read_row(cursor);
             if (found == relations_.end() || values.size() != found->second.columns.size()) {
                 return malformed(kind);
             }
-            event = Insert{&found->second, std::move(values)};
-            break;
+            return whole(Insert{&found->second, std::move(values)});
         }
         // Types, origins and the changes that the publication leaves out.
         case 'Y':
@@ -201,14 +202,10 @@ Result<StreamEvent> PgoutputDecoder::decode(std::string_view bytes) {
         case 'T':
         case 'U':
         case 'D':
-            return event;
+            return whole(Other{kind});
         default:
             return malformed(kind);
     }
-    if (!cursor.ok()) {
-        return malformed(kind);
-    }
-    return event;
 }
 
 Result<WalMessage> decode_wal_message(std::string_view bytes) {
