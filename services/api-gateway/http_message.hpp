@@ -10,16 +10,16 @@ namespace gantry::gateway {
 /// A whole HTTP request, as far as the gateway reads it. Views of the connection's memory, valid
 /// until the request is answered.
 struct HttpRequest {
-    std::string_view method;
-    std::string_view path;   ///< As on the wire.
-    std::string_view query;  ///< Without the question mark.
-    std::string_view accept;
-    std::string_view content_type;
-    std::string_view content_encoding;
-    std::string_view idempotency_key;
-    std::string_view traceparent;
-    std::string_view tracestate;
-    std::string_view body;
+    std::string_view method{};
+    std::string_view path{};   ///< As on the wire.
+    std::string_view query{};  ///< Without the question mark.
+    std::string_view accept{};
+    std::string_view content_type{};
+    std::string_view content_encoding{};
+    std::string_view idempotency_key{};
+    std::string_view traceparent{};
+    std::string_view tracestate{};
+    std::string_view body{};
 };
 
 /// An answer. The connection adds Date, Content-Length and Connection.

@@ -150,8 +150,6 @@ TEST(ChunkedDecoder, RefusesMalformedFraming) {
 }
 
 TEST(ChunkedDecoder, RefusesMoreThanItsLimitBeforeReadingIt) {
-    const auto body = decode("65\r\n", 10);
-    EXPECT_TRUE(!body || body->empty());
     ChunkedDecoder decoder(100);
     std::string out;
     const auto large = decoder.push("ffffffff\r\nabc", out);
