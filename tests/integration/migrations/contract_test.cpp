@@ -6,7 +6,7 @@ namespace {
 
 using ::testing::IsEmpty;
 
-class Contract : public ::testing::Test {
+class Contract : public SharedDatabaseTest<Contract> {
 protected:
     std::vector<std::string> names(std::string_view sql) {
         std::vector<std::string> found;
@@ -15,9 +15,6 @@ protected:
         }
         return found;
     }
-
-    TestDatabase database;
-    Session session{database};
 };
 
 TEST_F(Contract, EveryTableColumnFunctionAndTypeIsDocumented) {

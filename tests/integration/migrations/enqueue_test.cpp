@@ -10,15 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class Enqueue : public ::testing::Test {
-protected:
-    std::int64_t count(const std::string& table) {
-        return session.value<std::int64_t>("SELECT count(*) FROM gantry." + table);
-    }
-
-    TestDatabase database;
-    Session session{database};
-};
+class Enqueue : public SharedDatabaseTest<Enqueue> {};
 
 TEST_F(Enqueue, MakesAQueuedJobWithTheQueuesDefaults) {
     const auto id = session.value<Uuid>("SELECT gantry.enqueue('default', 'gantry.noop')");
@@ -55,8 +47,7 @@ TEST_F(Enqueue, RollbackLeavesNoJobAndNoWakeup) {
 }
 
 TEST_F(Enqueue, WakesThroughTheLaneOfTheMode) {
-    const auto slot = "sql_test_" + database.name().substr(12);
-    session.exec("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", {slot});
+    const Slot slot(session, database, "pgoutput");
     const auto wal_wakeups = [&] {
         // 'M' is pgoutput's logical message: flags 1 (transactional), LSN, prefix, length, content.
         return session.value<std::int64_t>(
@@ -64,7 +55,7 @@ TEST_F(Enqueue, WakesThroughTheLaneOfTheMode) {
             "'proto_version', '1', 'publication_names', 'gantry_outbox', 'messages', 'true') "
             "WHERE get_byte(data, 0) = ascii('M') AND get_byte(data, 1) = 1 "
             "AND position('gantry'::bytea IN data) > 0 AND position('\"xid\"'::bytea IN data) > 0",
-            {slot});
+            {slot.name});
     };
     const auto set = [&](const char* mode) {
         session.exec("UPDATE gantry.setting SET value = $1 WHERE name = 'outbox.mode'", {mode});
@@ -86,13 +77,12 @@ TEST_F(Enqueue, WakesThroughTheLaneOfTheMode) {
 }
 
 TEST_F(Enqueue, WakeupCarriesIdDispatchKeyAndXidAndNothingElse) {
-    const auto slot = "sql_test_" + database.name().substr(12);
-    session.exec("SELECT pg_create_logical_replication_slot($1, 'test_decoding')", {slot});
+    const Slot slot(session, database, "test_decoding");
     const auto id =
         session.value<Uuid>("SELECT gantry.enqueue('orders', 'a.b', 'SECRET', key => 'k\"1\\')");
     const auto change = session.value<std::string>(
         "SELECT data FROM pg_logical_slot_get_changes($1, NULL, NULL) WHERE data LIKE 'message:%'",
-        {slot});
+        {slot.name});
     const auto xid =
         session.value<std::string>("SELECT wake_xid::text FROM gantry.job WHERE id = $1", {id});
     EXPECT_THAT(change, HasSubstr("transactional: 1 prefix: gantry,"));

@@ -119,9 +119,8 @@ TEST_F(Partitions, IdsOutsideEveryPartitionGoToDefault) {
 
 TEST_F(Partitions, NewOnesAreAlreadyPublished) {
     // A slot that is older than the partition streams its rows all the same, under the root's name.
-    const auto slot = "sql_test_" + database.name().substr(12);
     drop_days("outbox_message");
-    session.exec("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", {slot});
+    const Slot slot(session, database, "pgoutput");
     session.exec("SELECT gantry.publish('t', NULL, 'in.default', '')");
     session.exec("SELECT * FROM gantry.maintain_partitions()");
     session.exec("SELECT gantry.publish('t', NULL, 'in.day', '')");
@@ -130,7 +129,7 @@ TEST_F(Partitions, NewOnesAreAlreadyPublished) {
         "SELECT substring(data FROM 2 FOR 4) = int4send('gantry.outbox_message'::regclass::int) "
         "FROM pg_logical_slot_get_binary_changes($1, NULL, NULL, 'proto_version', '1', "
         "'publication_names', 'gantry_outbox') WHERE get_byte(data, 0) = ascii('I')",
-        {slot});
+        {slot.name});
     // The move out of DEFAULT is no second event.
     ASSERT_EQ(changes.size(), 2U);
     EXPECT_TRUE(changes[0].get<bool>(0));

@@ -6,15 +6,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class Publish : public ::testing::Test {
-protected:
-    std::int64_t count() {
-        return session.value<std::int64_t>("SELECT count(*) FROM gantry.outbox_message");
-    }
-
-    TestDatabase database;
-    Session session{database};
-};
+class Publish : public SharedDatabaseTest<Publish> {};
 
 TEST_F(Publish, WritesOneLedgerRow) {
     const auto id = session.value<std::int64_t>(
@@ -41,7 +33,7 @@ TEST_F(Publish, RollbackLeavesNothing) {
     session.exec("BEGIN");
     session.exec("SELECT gantry.publish('t', NULL, 'a', '')");
     session.exec("ROLLBACK");
-    EXPECT_EQ(count(), 0);
+    EXPECT_EQ(count("outbox_message"), 0);
 }
 
 TEST_F(Publish, TakesATombstoneAndNoKey) {
@@ -100,7 +92,7 @@ TEST_F(Publish, RefusesNamingTheParameterAndWhatIsAllowed) {
         EXPECT_THAT(error.message, StartsWith("gantry.publish: "));
         EXPECT_THAT(error.message, HasSubstr(refusal.says));
     }
-    EXPECT_EQ(count(), 0);
+    EXPECT_EQ(count("outbox_message"), 0);
 }
 
 }  // namespace
