@@ -115,7 +115,8 @@ TEST(Pgoutput, NeverReadsPastTheEnd) {
 }
 
 TEST(WalMessages, DecodeDataAndKeepalives) {
-    const auto data = decode_wal_message("w" + number(1, 8) + number(2, 8) + number(3, 8) + "B...");
+    const auto bytes = "w" + number(1, 8) + number(2, 8) + number(3, 8) + "B...";
+    const auto data = decode_wal_message(bytes);
     ASSERT_TRUE(data);
     EXPECT_EQ(std::get<WalData>(*data).payload, "B...");
     const auto keepalive = decode_wal_message("k" + number(0xff, 8) + number(3, 8) + "\1");
