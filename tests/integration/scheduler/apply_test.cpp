@@ -38,11 +38,11 @@ TEST(Apply, TwiceChangesNothing) {
     full.payload = R"({"at":"{{fire_time}}"})";
     full.max_attempts = 3;
     const std::vector<Definition> all{every_second("plain"), full};
-    EXPECT_THAT(actions(apply(db, all)),
+    EXPECT_THAT(actions(applied(db, all)),
                 ElementsAre(Pair("full", "created"), Pair("plain", "created")));
     const auto before = everything(db);
     const auto revisions = number(db, "SELECT sum(revision)::bigint FROM gantry.schedule_shard");
-    EXPECT_THAT(actions(apply(db, all)),
+    EXPECT_THAT(actions(applied(db, all)),
                 ElementsAre(Pair("full", "unchanged"), Pair("plain", "unchanged")));
     EXPECT_EQ(everything(db), before);
     EXPECT_EQ(number(db, "SELECT sum(revision)::bigint FROM gantry.schedule_shard"), revisions);
@@ -50,15 +50,15 @@ TEST(Apply, TwiceChangesNothing) {
 
 TEST(Apply, UpdatesAndPrunesWhatItOwns) {
     const TestDatabase db;
-    apply(db, {every_second("of-api")}, "api");
-    apply(db, {every_second("a"), every_second("b"), every_second("c")});
+    applied(db, {every_second("of-api")}, "api");
+    applied(db, {every_second("a"), every_second("b"), every_second("c")});
     auto changed = every_second("b");
     changed.key = "k";
     changed.type = "gantry.echo";
-    EXPECT_THAT(actions(apply(db, {every_second("a"), changed})),
+    EXPECT_THAT(actions(applied(db, {every_second("a"), changed})),
                 ElementsAre(Pair("a", "unchanged"), Pair("b", "updated"), Pair("c", "deleted")));
     // What a file no longer says goes back to nothing.
-    EXPECT_THAT(actions(apply(db, {every_second("a"), every_second("b")})),
+    EXPECT_THAT(actions(applied(db, {every_second("a"), every_second("b")})),
                 ElementsAre(Pair("a", "unchanged"), Pair("b", "updated")));
     EXPECT_EQ(number(db,
                      "SELECT count(*) FROM gantry.schedule WHERE name = 'b' AND key IS NULL AND "
@@ -69,26 +69,26 @@ TEST(Apply, UpdatesAndPrunesWhatItOwns) {
 
 TEST(Apply, KeepsAScheduleOfAnotherOwner) {
     const TestDatabase db;
-    apply(db, {every_second("shared")}, "api");
+    applied(db, {every_second("shared")}, "api");
     const auto before = everything(db);
     auto other = every_second("shared");
     other.type = "gantry.echo";
-    EXPECT_THAT(actions(apply(db, {other})), ElementsAre(Pair("shared", "kept")));
-    EXPECT_THAT(actions(apply(db, {})), ElementsAre());
+    EXPECT_THAT(actions(applied(db, {other})), ElementsAre(Pair("shared", "kept")));
+    EXPECT_THAT(actions(applied(db, {})), ElementsAre());
     EXPECT_EQ(everything(db), before);
 }
 
 TEST(Apply, LeavesAPauseAloneUnlessTheFileSpeaksOfIt) {
     const TestDatabase db;
     auto definition = every_second("paused");
-    apply(db, {definition});
+    applied(db, {definition});
     db.exec("SELECT gantry.schedule_pause('paused', true, 'by hand')");
-    EXPECT_THAT(actions(apply(db, {definition})), ElementsAre(Pair("paused", "unchanged")));
+    EXPECT_THAT(actions(applied(db, {definition})), ElementsAre(Pair("paused", "unchanged")));
     EXPECT_EQ(
         number(db, "SELECT count(*) FROM gantry.schedule WHERE paused AND pause_note = 'by hand'"),
         1);
     definition.paused = false;
-    EXPECT_THAT(actions(apply(db, {definition})), ElementsAre(Pair("paused", "updated")));
+    EXPECT_THAT(actions(applied(db, {definition})), ElementsAre(Pair("paused", "updated")));
     EXPECT_EQ(
         number(db, "SELECT count(*) FROM gantry.schedule WHERE NOT paused AND pause_note = ''"), 1);
 }
@@ -102,7 +102,7 @@ TEST(Apply, ManyAtOnceAgree) {
     {
         std::vector<std::jthread> appliers;
         for (int i = 0; i < 4; ++i) {
-            appliers.emplace_back([&] { apply(db, all); });
+            appliers.emplace_back([&] { applied(db, all); });
         }
     }
     EXPECT_EQ(number(db, "SELECT count(*) FROM gantry.schedule WHERE version = 1"), 40);

@@ -32,7 +32,7 @@ void step_once_late(const TestDatabase& db) {
 
 TEST(CatchUp, NoneMissesWhatIsLate) {
     const TestDatabase db;
-    apply(db, {every_minute(CatchUp::none)});
+    applied(db, {every_minute(CatchUp::none)});
     step_once_late(db);
     EXPECT_EQ(number(db, kJobs), 0);
     EXPECT_NEAR(static_cast<double>(counted(db, "missed")), 60, 1);
@@ -40,7 +40,7 @@ TEST(CatchUp, NoneMissesWhatIsLate) {
 
 TEST(CatchUp, LatestMakesOne) {
     const TestDatabase db;
-    apply(db, {every_minute(CatchUp::latest)});
+    applied(db, {every_minute(CatchUp::latest)});
     step_once_late(db);
     EXPECT_EQ(number(db, kJobs), 1);
     EXPECT_NEAR(static_cast<double>(counted(db, "missed")), 59, 1);
@@ -57,7 +57,7 @@ TEST(CatchUp, AllMakesUpToTheLimit) {
     const TestDatabase db;
     auto definition = every_minute(CatchUp::all);
     definition.catch_up_limit = 10;
-    apply(db, {definition});
+    applied(db, {definition});
     step_once_late(db);
     EXPECT_EQ(number(db, kJobs), 10);
     EXPECT_EQ(number(db, kMismatches), 0);
@@ -68,7 +68,7 @@ TEST(CatchUp, AllKeepsToTheWindow) {
     const TestDatabase db;
     auto definition = every_minute(CatchUp::all);
     definition.catch_up_window = std::chrono::minutes{15};
-    apply(db, {definition});
+    applied(db, {definition});
     step_once_late(db);
     EXPECT_EQ(number(db, kJobs), 15);
     EXPECT_NEAR(static_cast<double>(counted(db, "missed")), 45, 1);
@@ -78,7 +78,7 @@ TEST(CatchUp, ASecondReplicaFindsItDone) {
     const TestDatabase db;
     auto definition = every_minute(CatchUp::all);
     definition.catch_up_limit = 10;
-    apply(db, {definition});
+    applied(db, {definition});
     step_once_late(db);
     SteppedReplica(db).run_for(milliseconds{1'000});
     EXPECT_LE(number(db, kJobs), 11);  // one more if a minute began meanwhile

@@ -11,13 +11,15 @@ constexpr std::string_view kNow = "SELECT clock_timestamp()";
 
 TEST(Edit, APauseIsSharpHoweverItRacesWithAFire) {
     const TestDatabase db;
-    apply(db, {every_second("raced")});
-    const Replica one(db);
-    const Replica two(db);
+    applied(db, {every_second("raced")});
+    TickerOptions slow;  // looks for edits once a second: only the tick itself can notice the pause
+    const Replica one(db, slow);
+    const Replica two(db, slow);
     ASSERT_TRUE(reaches(db, kFired, 2));
     for (int round = 0; round < 4; ++round) {
-        // At another part of the second each time.
-        system_clock().sleep_for(milliseconds{270}, {});
+        // Shortly before a fire.
+        db.exec("SELECT pg_sleep((1.8 - extract(second FROM clock_timestamp()) % 1) % 1)");
+        system_clock().sleep_for(milliseconds{45 * round}, {});
         db.exec("SELECT gantry.schedule_pause('raced', true, 'maintenance')");
         const auto paused = db.exec(kNow).front().get<Instant>(0);
         const auto skips = number(db, "SELECT count(*) FROM gantry.fire WHERE outcome = 'skipped'");
@@ -50,7 +52,7 @@ TEST(Edit, APauseIsSharpHoweverItRacesWithAFire) {
 
 TEST(Edit, AScheduleMadeBehindTheTickIsNotLost) {
     const TestDatabase db;
-    apply(db, {every_second("first")});
+    applied(db, {every_second("first")});
     const Replica one(db);
     const Replica two(db);
     ASSERT_TRUE(reaches(db, kFired, 2));
@@ -59,7 +61,7 @@ TEST(Edit, AScheduleMadeBehindTheTickIsNotLost) {
         for (int j = 0; j <= i; ++j) {
             all.push_back(every_second("later-" + std::to_string(j)));
         }
-        apply(db, all);
+        applied(db, all);
         system_clock().sleep_for(milliseconds{330}, {});
     }
     ASSERT_TRUE(reaches(db, kFired, number(db, kFired) + 12));
@@ -75,11 +77,11 @@ TEST(Edit, AScheduleMadeBehindTheTickIsNotLost) {
 
 TEST(Edit, ADeletedScheduleFiresNoMore) {
     const TestDatabase db;
-    apply(db, {every_second("gone"), every_second("stays")});
+    applied(db, {every_second("gone"), every_second("stays")});
     const Replica one(db);
     const Replica two(db);
     ASSERT_TRUE(reaches(db, kFired, 4));
-    apply(db, {every_second("stays")});
+    applied(db, {every_second("stays")});
     const auto deleted = db.exec(kNow).front().get<Instant>(0);
     ASSERT_TRUE(reaches(db, kFired, number(db, kFired) + 3));
     EXPECT_EQ(number(db,
@@ -92,13 +94,13 @@ TEST(Edit, ADeletedScheduleFiresNoMore) {
 TEST(Edit, AnEditThatLeavesTheTimingAloneLosesNoFire) {
     const TestDatabase db;
     auto definition = every_second("edited");
-    apply(db, {definition});
+    applied(db, {definition});
     const Replica one(db);
     const Replica two(db);
     ASSERT_TRUE(reaches(db, kFired, 2));
     for (int i = 0; i < 10; ++i) {
         definition.payload = R"({"edit":)" + std::to_string(i) + "}";
-        apply(db, {definition});
+        applied(db, {definition});
         system_clock().sleep_for(milliseconds{170}, {});
     }
     ASSERT_TRUE(reaches(db, kFired, number(db, kFired) + 2));

@@ -26,7 +26,7 @@ TEST(ScheduleQueries, ReadBackWhatWasApplied) {
     definition.payload = R"({"at":"{{fire_time}}"})";
     definition.max_attempts = 3;
     definition.paused = true;
-    apply(db, {definition, every_second("plain")});
+    applied(db, {definition, every_second("plain")});
 
     metrics::Registry registry;
     postgres::Pool pool(db.options(), registry);
@@ -46,7 +46,7 @@ TEST(ScheduleQueries, ReadBackWhatWasApplied) {
 
 TEST(ScheduleQueries, ListFiresNewestFirstInPages) {
     const TestDatabase db;
-    apply(db, {every_second("fires")});
+    applied(db, {every_second("fires")});
     {
         const Replica one(db);
         ASSERT_TRUE(reaches(db, kFired, 4));

@@ -27,7 +27,7 @@ void expect_each_fire_once(const TestDatabase& db) {
 
 TEST(Replicas, TwoMakeExactlyOneJobAFire) {
     const TestDatabase db;
-    apply(db, several());
+    applied(db, several());
     {
         const Replica one(db);
         const Replica two(db);
@@ -38,7 +38,7 @@ TEST(Replicas, TwoMakeExactlyOneJobAFire) {
 
 TEST(Replicas, ThreeMakeExactlyOneJobAFireThoughTheirSessionsAreKilled) {
     const TestDatabase db;
-    apply(db, several());
+    applied(db, several());
     {
         const Replica one(db);
         const Replica two(db);
@@ -55,7 +55,7 @@ TEST(Replicas, ThreeMakeExactlyOneJobAFireThoughTheirSessionsAreKilled) {
 
 TEST(Replicas, TheOtherGoesOnWhenOneEnds) {
     const TestDatabase db;
-    apply(db, several());
+    applied(db, several());
     Replica one(db);
     const Replica two(db);
     ASSERT_TRUE(reaches(db, kFired, 12));
@@ -72,7 +72,7 @@ TEST(Replicas, TheOtherGoesOnWhenOneEnds) {
 
 TEST(Replicas, ASessionThatStopsInsideATransactionCannotHoldAShard) {
     const TestDatabase db;
-    apply(db, {every_second("held")});
+    applied(db, {every_second("held")});
     auto stopped = postgres::Connection::open(tick_session(db.options())).value();
     auto transaction = postgres::Transaction::begin(*stopped).value();
     ASSERT_TRUE(transaction.exec("SELECT FROM gantry.schedule_shard FOR UPDATE"));
@@ -92,7 +92,7 @@ TEST(Replicas, AHerdDueInOneSecondIsFiredOnceInSeveralBatches) {
         herd.push_back(definition);
         herd.back().name += "-" + std::to_string(i);
     }
-    apply(db, herd);
+    applied(db, herd);
     pretend_outage(db, "1 minute");
     auto options = quick();
     options.batch_size = 50;
@@ -114,7 +114,7 @@ TEST(Replicas, AnEventCarriesScheduleAndNominalTimeAsItsId) {
     definition.topic = "gantry.events.ticks";
     definition.type = "tick";
     definition.payload = R"({"at":"{{fire_time}}"})";
-    apply(db, {definition});
+    applied(db, {definition});
     {
         const Replica one(db);
         const Replica two(db);
@@ -139,7 +139,7 @@ TEST(Replicas, AScheduleThatIsRefusedDoesNotHoldUpTheOthers) {
     }
     const auto good = several();
     all.insert(all.end(), good.begin(), good.end());
-    apply(db, all);
+    applied(db, all);
     std::string metrics;
     {
         const Replica one(db);

@@ -101,9 +101,9 @@ inline Definition every_second(std::string name) {
 }
 
 /// Applies as the owner `file`; throws on an error.
-inline std::vector<AppliedSchedule> apply(const TestDatabase& db,
-                                          const std::vector<Definition>& definitions,
-                                          std::string_view owner = "file") {
+inline std::vector<AppliedSchedule> applied(const TestDatabase& db,
+                                            const std::vector<Definition>& definitions,
+                                            std::string_view owner = "file") {
     metrics::Registry registry;
     postgres::Pool pool(db.options(), registry);
     return Store(pool).apply(owner, definitions, Deadline::after(std::chrono::seconds{10})).value();
