@@ -57,13 +57,13 @@ SELECT name, CASE current_setting('wal_level') WHEN 'logical' THEN 'wal' ELSE 'p
 FROM unnest(ARRAY['outbox.mode', 'outbox.reader']) AS name;
 
 CREATE FUNCTION gantry.outbox_mode() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 RETURN (SELECT value FROM gantry.setting WHERE name = 'outbox.mode');
 COMMENT ON FUNCTION gantry.outbox_mode() IS
     'Which lanes a transaction writes wake-ups to: wal, polling, or both while the mode is changing.';
 
 CREATE FUNCTION gantry.outbox_slot() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 RETURN coalesce(
     (SELECT value FROM gantry.setting WHERE name = 'outbox.slot'),
     'gantry_outbox_' || (SELECT oid FROM pg_database WHERE datname = current_database()));
@@ -71,7 +71,7 @@ COMMENT ON FUNCTION gantry.outbox_slot() IS
     'Name of the relay''s replication slot. Slots are cluster-wide, so the default holds the database''s oid.';
 
 CREATE FUNCTION gantry.uuid_v7(at timestamptz DEFAULT clock_timestamp()) RETURNS uuid
-LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN encode(
     set_bit(set_bit(
         overlay(uuid_send(gen_random_uuid())
@@ -83,7 +83,7 @@ COMMENT ON FUNCTION gantry.uuid_v7(timestamptz) IS
     'A new version 7 UUID (RFC 9562) of the given time, to the millisecond.';
 
 CREATE FUNCTION gantry.uuid_v7_floor(at timestamptz) RETURNS uuid
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 RETURN encode(
     substring(int8send(floor(extract(epoch FROM at) * 1000)::bigint) FROM 3)
         || '\x00000000000000000000'::bytea,
@@ -92,7 +92,7 @@ COMMENT ON FUNCTION gantry.uuid_v7_floor(timestamptz) IS
     'The least UUID whose version 7 time is the given one: a bound of a partition or of a search.';
 
 CREATE FUNCTION gantry.uuid_v7_time(id uuid) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 RETURN to_timestamp(
     ('x0000' || substr(replace(id::text, '-', ''), 1, 12))::bit(64)::bigint / 1000.0);
 COMMENT ON FUNCTION gantry.uuid_v7_time(uuid) IS
@@ -210,7 +210,7 @@ COMMENT ON FUNCTION gantry.drop_partition(text, text) IS
 
 CREATE FUNCTION gantry.partition_days(parent text)
 RETURNS TABLE (child text, day date, ended_at timestamptz)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.relname::text,
            to_date(right(c.relname::text, 8), 'YYYYMMDD'),

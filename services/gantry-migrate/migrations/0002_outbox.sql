@@ -71,7 +71,7 @@ COMMENT ON COLUMN gantry.outbox_heartbeat.snapshot IS 'What was committed when i
 COMMENT ON COLUMN gantry.outbox_heartbeat.created_at IS 'When it was written.';
 
 CREATE FUNCTION gantry.outbox_beat(epoch bigint) RETURNS bigint
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     DELETE FROM gantry.outbox_heartbeat h
     WHERE h.created_at < clock_timestamp() - interval '5 minutes';
@@ -238,18 +238,46 @@ $$;
 COMMENT ON FUNCTION gantry.finish_outbox_handover(bigint, bigint, pg_snapshot) IS
     'For the leading relay, once it has published everything of its old reader: closes the handover, moves outbox.reader and outbox.mode, and to polling stores first_snapshot as the cursor. False if the epoch is not the lease''s or the handover is closed.';
 
+CREATE FUNCTION gantry.wakeup_text(
+    queue text, job uuid, dispatch bigint, key text, xid xid8) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN '{"queue":"' || queue || '","id":"' || job::text || '","dispatch":' || dispatch::text
+    || CASE WHEN key IS NULL THEN '' ELSE ',"key":' || to_json(key)::text END
+    || ',"xid":"' || xid::text || '"}';
+COMMENT ON FUNCTION gantry.wakeup_text(text, uuid, bigint, text, xid8) IS
+    'The text of a wake-up on the fast lane: compact JSON, without payload.';
+
+-- Called for every job: plain statements, whose plans a session keeps.
+CREATE FUNCTION gantry.emit_wakeup(queue text, job uuid, dispatch bigint, key text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    mode text;
+BEGIN
+    SELECT s.value INTO mode FROM gantry.setting s WHERE s.name = 'outbox.mode';
+    IF mode IS DISTINCT FROM 'polling' THEN
+        PERFORM pg_logical_emit_message(
+            true, 'gantry', gantry.wakeup_text(queue, job, dispatch, key, pg_current_xact_id()));
+    END IF;
+    IF mode IS DISTINCT FROM 'wal' THEN
+        INSERT INTO gantry.outbox_wakeup (queue, job, dispatch, key)
+        VALUES (emit_wakeup.queue, emit_wakeup.job, emit_wakeup.dispatch, emit_wakeup.key);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION gantry.emit_wakeup(text, uuid, bigint, text) IS
+    'For services: puts a wake-up of a job on the fast lane in the caller''s transaction: a logical message in WAL mode, a row of gantry.outbox_wakeup in polling mode, both while the mode changes. The caller sets wake_xid = pg_current_xact_id() on the row it wakes.';
+
 CREATE FUNCTION gantry.emit_wakeups(
     queues text[], jobs uuid[], dispatches bigint[], keys text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
-    mode text := gantry.outbox_mode();
-    xid  text := pg_current_xact_id()::text;
+    mode text;
 BEGIN
+    SELECT s.value INTO mode FROM gantry.setting s WHERE s.name = 'outbox.mode';
     IF mode IS DISTINCT FROM 'polling' THEN
-        PERFORM pg_logical_emit_message(true, 'gantry',
-            '{"queue":' || to_json(w.queue)::text || ',"id":"' || w.job::text || '","dispatch":'
-            || w.dispatch::text || coalesce(',"key":' || to_json(w.key)::text, '')
-            || ',"xid":"' || xid || '"}')
+        PERFORM pg_logical_emit_message(
+            true, 'gantry',
+            gantry.wakeup_text(w.queue, w.job, w.dispatch, w.key, pg_current_xact_id()))
         FROM unnest(queues, jobs, dispatches, keys) AS w (queue, job, dispatch, key);
     END IF;
     IF mode IS DISTINCT FROM 'wal' THEN
@@ -259,16 +287,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION gantry.emit_wakeups(text[], uuid[], bigint[], text[]) IS
-    'For services: puts one wake-up a job on the fast lane, in array order, in the caller''s transaction: logical messages in WAL mode, rows of gantry.outbox_wakeup in polling mode, both while the mode changes. The caller sets wake_xid = pg_current_xact_id() on the rows it wakes.';
-
-CREATE FUNCTION gantry.emit_wakeup(queue text, job uuid, dispatch bigint, key text) RETURNS void
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-RETURN gantry.emit_wakeups(ARRAY[queue], ARRAY[job], ARRAY[dispatch], ARRAY[key]);
-COMMENT ON FUNCTION gantry.emit_wakeup(text, uuid, bigint, text) IS
-    'gantry.emit_wakeups() for one job.';
+    'gantry.emit_wakeup() for many jobs at once, in array order.';
 
 CREATE FUNCTION gantry.valid_traceparent(traceparent text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'
             THEN traceparent END;
 COMMENT ON FUNCTION gantry.valid_traceparent(text) IS
@@ -291,11 +313,12 @@ DECLARE
     row_id bigint;
 BEGIN
     fault := CASE
-        WHEN topic IS NULL OR topic !~ '^[A-Za-z0-9._-]{1,249}$' OR topic IN ('.', '..') THEN
+        WHEN topic IS NULL OR length(topic) > 249 OR topic !~ '^[A-Za-z0-9._-]+$'
+             OR topic IN ('.', '..') THEN
             'topic must be 1 to 249 of A-Z a-z 0-9 . _ -'
         WHEN octet_length(key) > 1024 THEN
             'key must be at most 1024 bytes'
-        WHEN type IS NULL OR type !~ '^[!-~]{1,255}$' THEN
+        WHEN type IS NULL OR length(type) > 255 OR type !~ '^[!-~]+$' THEN
             'type must be 1 to 255 visible ASCII characters without spaces'
         WHEN octet_length(payload) > 1048576 THEN
             'payload must be at most 1 MiB (1048576 bytes); publish a reference to larger data'
@@ -305,9 +328,9 @@ BEGIN
             'headers must be at most 32 KiB of JSON'
         WHEN octet_length(subject) > 1024 OR subject = '' THEN
             'subject must be 1 to 1024 bytes, or NULL'
-        WHEN content_type IS NULL OR content_type !~ '^[ -~]{1,255}$' THEN
+        WHEN content_type IS NULL OR length(content_type) > 255 OR content_type !~ '^[ -~]+$' THEN
             'content_type must be 1 to 255 printable ASCII characters'
-        WHEN source IS NULL OR source !~ '^[!-~]{1,255}$' THEN
+        WHEN source IS NULL OR length(source) > 255 OR source !~ '^[!-~]+$' THEN
             'source must be a URI reference of 1 to 255 visible ASCII characters'
     END;
     IF fault IS NULL AND headers <> '{}' THEN
@@ -349,7 +372,7 @@ INSERT INTO gantry.partition_policy (table_name, key_column, key_kind, retention
     ('outbox_wakeup', 'created_at', 'time', NULL);
 
 CREATE FUNCTION gantry.outbox_proven_snapshot() RETURNS pg_snapshot
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 RETURN CASE
     WHEN EXISTS (SELECT FROM gantry.outbox_handover WHERE finished_at IS NULL) THEN NULL
     WHEN (SELECT value FROM gantry.setting WHERE name = 'outbox.reader') = 'wal'
