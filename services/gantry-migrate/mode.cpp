@@ -113,13 +113,22 @@ Result<bool> change_without_relay(Connection& session, const std::string& mode) 
     return true;
 }
 
+/// What a slot needs, asked before anything is changed.
 Result<void> require_logical_decoding(Connection& session) {
-    const auto rows = TRY(session.exec("SELECT current_setting('wal_level')"));
+    const auto rows =
+        TRY(session.exec("SELECT current_setting('wal_level'), rolreplication OR rolsuper "
+                         "FROM pg_roles WHERE rolname = current_user"));
     if (rows.front().text(0) != "logical") {
         return fail(Code::failed_precondition,
                     "mode wal needs wal_level=logical in postgresql.conf and a restart; it is " +
                         rows.front().get<std::string>(0),
                     "WAL_LEVEL");
+    }
+    if (!rows.front().get<bool>(1)) {
+        return fail(Code::permission_denied,
+                    "mode wal needs a role with the REPLICATION attribute: ALTER ROLE … "
+                    "REPLICATION",
+                    "NO_REPLICATION");
     }
     return {};
 }
@@ -220,7 +229,11 @@ Result<void> set_mode(Connection& session, const Options& options, std::ostream&
         return {};
     }
     if (options.mode == "wal") {
-        TRY(request_wal(session, options, deadline));
+        if (auto requested = request_wal(session, options, deadline); !requested) {
+            // Nobody was asked to go over: nothing speaks against taking it back.
+            static_cast<void>(write_mode(session, state.reader));
+            return requested;
+        }
     } else {
         TRY(session.exec("INSERT INTO gantry.outbox_handover (to_reader) VALUES ('polling')"));
     }

@@ -102,6 +102,30 @@ TEST_F(Migrate, StatusChangesNothingAndTellsWhatIsPending) {
     EXPECT_FALSE(exists("gantry.schema_migration"));
 }
 
+TEST_F(Migrate, NeedsNoSuperuser) {
+    // Roles are the server's, so the name is this test's own.
+    const auto role = "owner_of_" + database.name();
+    database.exec("CREATE ROLE " + role + " LOGIN PASSWORD 'secret'");
+    database.exec("ALTER DATABASE " + database.name() + " OWNER TO " + role);
+    const auto& url = database.url();
+    const auto user = url.find("//") + 2;
+    const auto at = url.find('@', user);
+    const auto host = at == std::string::npos ? user : at + 1;
+    const auto plain = url.substr(0, user) + role + ":secret@" + url.substr(host);
+    EXPECT_EQ(run_migrate(plain, "up"), 0);
+    EXPECT_EQ(run_migrate(plain, "set-mode polling"), 0);
+    EXPECT_EQ(run_migrate(plain, "set-mode wal"), 70);  // needs REPLICATION
+    EXPECT_EQ(database.exec("SELECT value FROM gantry.setting WHERE name = 'outbox.mode'")
+                  .front()
+                  .text(0),
+              "polling");
+    // The objects go with the database; the role can go once nothing is its own.
+    Session session(database);
+    session.exec("REASSIGN OWNED BY " + role + " TO CURRENT_USER");
+    session.exec("DROP OWNED BY " + role);
+    session.exec("DROP ROLE " + role);
+}
+
 TEST_F(Migrate, ExitCodesTellWhatHappened) {
     EXPECT_EQ(run_migrate(database.url(), "status"), 0);
     EXPECT_EQ(run_migrate(database.url(), "up"), 0);
