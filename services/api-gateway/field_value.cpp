@@ -395,7 +395,7 @@ std::string nearest_field(const Descriptor& type, std::string_view name) {
 
 std::string unknown_field(const Descriptor& type, std::string_view name) {
     if (const std::string near = nearest_field(type, name); !near.empty()) {
-        return "is not a field; did you mean " + near + "?";
+        return "is not a field; the nearest is " + near;
     }
     std::string names;
     for (int i = 0; i < type.field_count(); ++i) {

@@ -44,7 +44,7 @@ const FieldDescriptor* find_field(const Descriptor& type, std::string_view name)
 /// The field that is nearest in spelling to `name`; empty if none is near.
 std::string nearest_field(const Descriptor& type, std::string_view name);
 
-/// "Did you mean `x`?" or the names of all fields, for an unknown one.
+/// What to say of an unknown field: the nearest one, or all there are.
 std::string unknown_field(const Descriptor& type, std::string_view name);
 
 /// A way from a message to one of its fields, through singular messages.

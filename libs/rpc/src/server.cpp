@@ -14,6 +14,8 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <grpc/support/log.h>
+
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
@@ -56,6 +58,15 @@ std::string with_port(const std::string& listen, int port) {
 
 int clamped(std::int64_t value) {
     return static_cast<int>(std::min<std::int64_t>(value, INT32_MAX));
+}
+
+// gRPC writes its own faults as text to standard error; they belong among our lines.
+void adopt_logs() {
+    gpr_set_log_function([](gpr_log_func_args* line) {
+        if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+            logging::warning("gRPC", {{"detail", line->message}});
+        }
+    });
 }
 
 // Time kept back from a stop's limit to cancel calls after their grace and to report.
@@ -185,6 +196,7 @@ void Server::Impl::configure(grpc::ServerBuilder& builder) {
 }
 
 Result<void> Server::Impl::start() {
+    adopt_logs();
     grpc::EnableDefaultHealthCheckService(true);
     std::vector<std::string> registered;
     grpc::ServerBuilder builder;

@@ -85,9 +85,9 @@ TEST_P(JsonReaderRefuses, NamingTheFieldAndWhatIsAllowed) {
 INSTANTIATE_TEST_SUITE_P(
     Bodies, JsonReaderRefuses,
     ::testing::Values(
-        Case{R"({"txt": "a"})", "txt", "did you mean text?"},
+        Case{R"({"txt": "a"})", "txt", "the nearest is text"},
         Case{R"({"zzzzzzzz": 1})", "zzzzzzzz", "is not a field; these are: text, data"},
-        Case{R"({"inner": {"nam": 1}})", "inner.nam", "did you mean name?"},
+        Case{R"({"inner": {"nam": 1}})", "inner.nam", "the nearest is name"},
         Case{R"({"inners": [{}, {"x": [1, {"y": 2}]}]})", "inners[1].x", "is not a field"},
         Case{R"({"text": 5})", "text", "must be a string"},
         Case{R"({"text": ["a"]})", "text", "must be a string"},

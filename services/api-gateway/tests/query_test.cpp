@@ -55,8 +55,8 @@ TEST_P(QueryRefuses, NamingTheParameterAndWhatIsAllowed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Parameters, QueryRefuses,
-    ::testing::Values(Case{"txt=1", "txt", "did you mean text?"},
-                      Case{"inner.nam=1", "inner.nam", "did you mean name?"},
+    ::testing::Values(Case{"txt=1", "txt", "the nearest is text"},
+                      Case{"inner.nam=1", "inner.nam", "the nearest is name"},
                       Case{"text.x=1", "text.x", "text has no fields of its own"},
                       Case{"inners.name=1", "inners.name", "has no fields of its own"},
                       Case{"inner=1", "inner", "has fields of its own"},
