@@ -21,12 +21,19 @@ kafka::ProducerSettings settings_of(const Options& options) {
 
 }  // namespace
 
+std::string position_of(const kafka::Record& record, std::int64_t outbox_id) {
+    if (outbox_id != 0) {
+        return "ledger:" + std::to_string(outbox_id);
+    }
+    return "fast:" + std::string(kafka::find_header(record.headers, "ce_id").value_or(""));
+}
+
 Result<std::unique_ptr<Publisher>> Publisher::create(const Options& options,
                                                      metrics::Registry& metrics, Clock& clock,
                                                      TopicDirectory& topics, Stats& stats,
-                                                     WakeFd& bell, Park park) {
+                                                     WakeFd& bell, Start start, Park park) {
     std::unique_ptr<Publisher> publisher(
-        new Publisher(options, clock, topics, stats, bell, std::move(park)));
+        new Publisher(options, clock, topics, stats, bell, std::move(start), std::move(park)));
     publisher->producer_ =
         TRY(kafka::Producer::create(options.kafka, settings_of(options), metrics));
     topics.on_answer([&bell] { bell.ring(); });
@@ -34,13 +41,16 @@ Result<std::unique_ptr<Publisher>> Publisher::create(const Options& options,
 }
 
 Publisher::Publisher(const Options& options, Clock& clock, TopicDirectory& topics, Stats& stats,
-                     WakeFd& bell, Park park)
+                     WakeFd& bell, Start start, Park park)
     : options_(options),
       clock_(clock),
       topics_(topics),
       stats_(stats),
       bell_(bell),
-      park_(std::move(park)) {}
+      park_(std::move(park)),
+      parked_(std::move(start.parked)) {
+    tracker_.reset(start.progress);
+}
 
 Publisher::~Publisher() {
     topics_.on_answer({});
@@ -54,6 +64,10 @@ bool Publisher::ready() const {
 }
 
 void Publisher::offer(Outgoing outgoing) {
+    if (!parked_.empty() && parked_.contains(position_of(outgoing.record, outgoing.outbox_id))) {
+        tracker_.mark(outgoing.after);
+        return;
+    }
     const auto ticket = tracker_.add(outgoing.after, outgoing.record.weight(), outgoing.committed);
     const auto sent = send(outgoing, ticket);
     if (!sent) {
@@ -63,12 +77,11 @@ void Publisher::offer(Outgoing outgoing) {
     }
 }
 
-void Publisher::refuse(Outgoing outgoing, std::string reason, std::string error) {
-    const auto ticket = tracker_.add(outgoing.after, outgoing.record.weight(), outgoing.committed);
-    set_aside(outgoing, ticket, std::move(reason), std::move(error));
-}
-
 Result<bool> Publisher::send(const Outgoing& outgoing, Tracker::Ticket ticket) {
+    if (outgoing.refusal) {
+        set_aside(outgoing, ticket, outgoing.refusal->reason, outgoing.refusal->message);
+        return true;
+    }
     const auto& topic = outgoing.record.topic;
     switch (topics_.look_up(topic)) {
         case TopicState::unknown:
@@ -100,8 +113,9 @@ Result<bool> Publisher::send(const Outgoing& outgoing, Tracker::Ticket ticket) {
 
 void Publisher::set_aside(const Outgoing& outgoing, Tracker::Ticket ticket, std::string reason,
                           std::string error) {
-    refused_.push_back({ticket, outgoing.record, outgoing.outbox_id, outgoing.position,
-                        std::move(reason), std::move(error)});
+    refused_.push_back({ticket, outgoing.record, outgoing.outbox_id,
+                        position_of(outgoing.record, outgoing.outbox_id), std::move(reason),
+                        std::move(error)});
 }
 
 void Publisher::received(const kafka::Delivery& delivery, Tracker::Ticket ticket,
@@ -114,10 +128,7 @@ void Publisher::received(const kafka::Delivery& delivery, Tracker::Ticket ticket
                 break;
             case kafka::Outcome::refused: {
                 const auto& record = *delivery.record;
-                const auto event_id = kafka::find_header(record.headers, "ce_id").value_or("");
-                inbox_.refused.push_back({ticket, record, outbox_id,
-                                          outbox_id != 0 ? "ledger:" + std::to_string(outbox_id)
-                                                         : "fast:" + std::string(event_id),
+                inbox_.refused.push_back({ticket, record, outbox_id, position_of(record, outbox_id),
                                           delivery.error.reason, delivery.error.message});
                 break;
             }

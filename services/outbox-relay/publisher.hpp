@@ -24,9 +24,12 @@ struct Outgoing {
     kafka::Record record;
     Position after;  ///< Progress once it and all before it are finished.
     Instant committed;
-    std::int64_t outbox_id = 0;  ///< Of the ledger; zero on the fast lane.
-    std::string position;        ///< As gantry.outbox_parked names it.
+    std::int64_t outbox_id = 0;    ///< Of the ledger; zero on the fast lane.
+    std::optional<Error> refusal;  ///< Why it can be no record; then it is set aside unseen.
 };
+
+/// Where a record stands, as gantry.outbox_parked names it: `ledger:<id>`, `fast:<job>/<dispatch>`.
+std::string position_of(const kafka::Record& record, std::int64_t outbox_id);
 
 /// A record that Kafka will never take.
 struct Refused {
@@ -47,10 +50,16 @@ public:
     /// Stores refused records for good, in one transaction.
     using Park = std::function<Result<void>(const std::vector<Refused>&)>;
 
+    /// Where reading starts.
+    struct Start {
+        Position progress;
+        std::set<std::string> parked;  ///< Positions that are not to be published again.
+    };
+
     static Result<std::unique_ptr<Publisher>> create(const Options& options,
                                                      metrics::Registry& metrics, Clock& clock,
                                                      TopicDirectory& topics, Stats& stats,
-                                                     WakeFd& bell, Park park);
+                                                     WakeFd& bell, Start start, Park park);
     ~Publisher();
     Publisher(const Publisher&) = delete;
     Publisher& operator=(const Publisher&) = delete;
@@ -63,9 +72,6 @@ public:
 
     /// A place between records; see `Tracker::mark`. Only while `ready()`.
     Tracker::Ticket mark(Position after) { return tracker_.mark(after); }
-
-    /// A record that is not to be published: refused before Kafka has seen it.
-    void refuse(Outgoing outgoing, std::string reason, std::string error);
 
     /// Takes in what Kafka answered, parks what it refused, sends what is held. An error means that
     /// reading has to start anew from the stored progress: the producer failed, or this process no
@@ -95,7 +101,7 @@ private:
     };
 
     Publisher(const Options& options, Clock& clock, TopicDirectory& topics, Stats& stats,
-              WakeFd& bell, Park park);
+              WakeFd& bell, Start start, Park park);
     /// False if the record has to wait.
     Result<bool> send(const Outgoing& outgoing, Tracker::Ticket ticket);
     void set_aside(const Outgoing& outgoing, Tracker::Ticket ticket, std::string reason,
@@ -111,6 +117,7 @@ private:
     Stats& stats_;
     WakeFd& bell_;
     Park park_;
+    std::set<std::string> parked_;
     // Used by the reader's thread.
     Tracker tracker_;
     std::optional<Held> held_;

@@ -146,14 +146,6 @@ kafka::Record to_record(const Wakeup& wakeup, Instant committed, std::string_vie
     return record;
 }
 
-std::string ledger_position(std::int64_t id) {
-    return "ledger:" + std::to_string(id);
-}
-
-std::string fast_position(const Wakeup& wakeup) {
-    return "fast:" + wakeup.job + "/" + std::to_string(wakeup.dispatch);
-}
-
 Result<Instant> parse_timestamptz(std::string_view text) {
     // `2026-01-31 02:00:00.123456+00` becomes RFC 3339 by its T and the minutes of its offset.
     std::string rfc3339(text);

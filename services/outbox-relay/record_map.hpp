@@ -48,10 +48,6 @@ Result<kafka::Record> to_record(LedgerRow row, std::int64_t epoch);
 kafka::Record to_record(const Wakeup& wakeup, Instant committed, std::string_view topic_prefix,
                         std::int64_t epoch);
 
-/// Where a record stands, as gantry.outbox_parked names it.
-std::string ledger_position(std::int64_t id);
-std::string fast_position(const Wakeup& wakeup);
-
 /// PostgreSQL's text forms.
 Result<Instant> parse_timestamptz(std::string_view text);
 Result<std::string> parse_bytea(std::string_view text);

@@ -14,7 +14,7 @@ constexpr const char* kTakeLease = R"(
     UPDATE gantry.outbox_lease
     SET epoch = epoch + 1, owner = $1, acquired_at = clock_timestamp(),
         expires_at = clock_timestamp() + $2::interval
-    WHERE shard = 0 AND expires_at <= clock_timestamp()
+    WHERE shard = 0 AND (expires_at <= clock_timestamp() OR owner = $1)
     RETURNING epoch)";
 
 constexpr const char* kRenewLease = R"(
@@ -208,13 +208,21 @@ Result<void> Store::release(std::int64_t epoch) {
     return {};
 }
 
-Result<std::string> Store::reader_mode() {
+Result<std::string> Store::setting(const std::string& name) {
     const auto rows =
-        TRY(connection_->exec("SELECT value FROM gantry.setting WHERE name = 'outbox.reader'"));
+        TRY(connection_->exec("SELECT value FROM gantry.setting WHERE name = $1", {name}));
     if (rows.empty()) {
-        return fail(Code::failed_precondition, "gantry.setting has no row outbox.reader");
+        return fail(Code::failed_precondition, "gantry.setting has no row " + name);
     }
     return rows.front().get<std::string>(0);
+}
+
+Result<std::string> Store::reader_mode() {
+    return setting("outbox.reader");
+}
+
+Result<std::string> Store::mode() {
+    return setting("outbox.mode");
 }
 
 Result<std::string> Store::slot_name() {

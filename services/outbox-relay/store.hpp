@@ -79,7 +79,8 @@ class Store {
 public:
     static Result<std::unique_ptr<Store>> open(const postgres::Options& options);
 
-    /// Takes the lease if it is free: the new epoch, or nothing while another holds it.
+    /// Takes the lease if it is free or was this owner's before: the new epoch, or nothing while
+    /// another holds it.
     Result<std::optional<std::int64_t>> take_lease(const std::string& owner, milliseconds ttl);
     /// Renews the lease and stores progress, in one transaction.
     Result<TickAnswer> tick(const Tick& tick);
@@ -88,6 +89,8 @@ public:
 
     /// `wal` or `polling`.
     Result<std::string> reader_mode();
+    /// Which lanes are written: `wal`, `polling` or `both`.
+    Result<std::string> mode();
     Result<std::string> slot_name();
     Result<std::optional<Checkpoint>> load_checkpoint();
     Result<PollingCursor> load_cursor();
@@ -117,6 +120,7 @@ public:
 private:
     explicit Store(std::unique_ptr<postgres::Connection> connection)
         : connection_(std::move(connection)) {}
+    Result<std::string> setting(const std::string& name);
     template <class Body>
     auto transact(std::int64_t epoch, Body&& body)
         -> std::invoke_result_t<Body, postgres::Transaction&>;

@@ -10,6 +10,10 @@ Tracker::Ticket Tracker::add(Position after, std::size_t bytes, Instant committe
 }
 
 Tracker::Ticket Tracker::mark(Position after) {
+    if (!entries_.empty() && entries_.back().finished) {
+        entries_.back().after = after;
+        return head_ + entries_.size() - 1;
+    }
     entries_.push_back({after, Instant{}, 0, true});
     const auto ticket = head_ + entries_.size() - 1;
     advance();

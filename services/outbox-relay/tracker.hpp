@@ -30,7 +30,8 @@ public:
     /// A record: once it and all before it are finished, progress is `after`.
     Ticket add(Position after, std::size_t bytes, Instant committed);
 
-    /// A place between records, reached as soon as all before it are finished.
+    /// A place between records, reached as soon as all before it are finished. Marks without an
+    /// open record between them share an entry and a ticket.
     Ticket mark(Position after);
 
     /// The record is acknowledged or parked. Each ticket of `add` is finished once.

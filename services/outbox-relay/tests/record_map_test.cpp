@@ -91,7 +91,6 @@ TEST(WakeupRecord, NamesTheQueuesTopicAndDropsTheQueue) {
     EXPECT_EQ(kafka::find_header(record.headers, "ce_source"), "/gantry/jobs");
     const auto value = nlohmann::json::parse(*record.value);
     EXPECT_EQ(value, (nlohmann::json{{"id", kJob}, {"dispatch", 2}, {"key", "k"}, {"xid", "771"}}));
-    EXPECT_EQ(fast_position(*wakeup), std::string("fast:") + kJob + "/2");
 }
 
 TEST(WakeupRecord, UsesTheIdWhereAJobHasNoKey) {

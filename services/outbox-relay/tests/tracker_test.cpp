@@ -40,6 +40,16 @@ TEST(Tracker, ReachesAMarkAtOnceWhenNothingIsOpen) {
     EXPECT_EQ(tracker.progress(), (Position{7, 0}));
 }
 
+TEST(Tracker, KeepsOneEntryForMarksInARow) {
+    Tracker tracker;
+    const auto record = tracker.add({0, 1}, 5, kNow);
+    const auto first = tracker.mark({20, 0});
+    EXPECT_EQ(tracker.mark({30, 0}), first);
+    tracker.finish(record);
+    EXPECT_EQ(tracker.progress(), (Position{30, 0}));
+    EXPECT_TRUE(tracker.reached(first));
+}
+
 TEST(Tracker, IgnoresWhatFinishesAfterAReset) {
     Tracker tracker;
     const auto old = tracker.add({1, 0}, 5, kNow);

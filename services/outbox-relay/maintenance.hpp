@@ -1,0 +1,29 @@
+#pragma once
+
+#include "gantry/hosting/polling_worker.hpp"
+#include "gantry/postgres/pool.hpp"
+#include "options.hpp"
+
+#include <string>
+
+namespace gantry::relay {
+
+/// Makes partitions ahead and drops the ledger's published days, now and then. The database lets
+/// only one session at a time do it, so every replica may try.
+class Maintenance final : public hosting::PollingWorker {
+public:
+    Maintenance(std::string name, hosting::Context& context, const RelayOptions& options,
+                postgres::Pool& pool);
+    ~Maintenance() override { join(); }
+
+protected:
+    Result<Next> run_once(std::stop_token stop) override;
+
+private:
+    const RelayOptions& options_;
+    postgres::Pool& pool_;
+    metrics::Gauge& in_default_;
+    metrics::Counter& dropped_;
+};
+
+}  // namespace gantry::relay
