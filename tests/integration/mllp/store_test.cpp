@@ -40,7 +40,7 @@ TEST_F(StoreTest, WritesMessageEventAndJobTogether) {
     EXPECT_EQ((*stored)[0].ack, order.ack);
     EXPECT_EQ(count("hl7_message"), 2);
     EXPECT_EQ(count("hl7_message WHERE job_id IS NOT NULL AND outbox_id IS NOT NULL"), 1);
-    EXPECT_EQ(count("outbox WHERE topic = 'gantry.hl7.adt'"), 1);
+    EXPECT_EQ(count("outbox_message WHERE topic = 'gantry.hl7.adt'"), 1);
     const auto rows = database.exec("SELECT raw FROM gantry.hl7_message WHERE id = $1", {order.id});
     EXPECT_EQ(rows.front().bytes(0), order.raw);
 }
@@ -60,7 +60,7 @@ TEST_F(StoreTest, GivesADuplicateTheFirstAnswerAndWritesNothing) {
     ASSERT_TRUE(resent.has_value()) << resent.error().message;
     EXPECT_EQ((*resent)[0].ack, first.ack);
     EXPECT_EQ(count("hl7_message"), 1);
-    EXPECT_EQ(count("outbox WHERE topic = 'gantry.hl7.orm'"), 1);
+    EXPECT_EQ(count("outbox_message WHERE topic = 'gantry.hl7.orm'"), 1);
 }
 
 TEST_F(StoreTest, StoresOnceWhatTwoListenersReceive) {
