@@ -36,6 +36,24 @@ TEST(Result, TryYieldsTheValueOrReturnsTheError) {
     EXPECT_EQ(refused.error().fields[0].field, "value");
 }
 
+template <int Least, int Most>
+Result<int> within(int value) {
+    return value < Least || value > Most ? Result<int>(fail(Code::out_of_range, "outside"))
+                                         : Result<int>(value);
+}
+
+Result<int> nested(int value) {
+    return TRY(within<0, 10>(TRY(within<1, 100>(*TRY(make(value)))))) + TRY(within<0, 5>(value));
+}
+
+TEST(Result, TryNestsInItsOwnArgument) {
+    EXPECT_EQ(nested(3).value(), 6);
+    EXPECT_EQ(nested(-1).error().code, Code::invalid_argument);
+    EXPECT_EQ(nested(0).error().code, Code::out_of_range);
+    EXPECT_EQ(nested(11).error().code, Code::out_of_range);
+    EXPECT_EQ(nested(6).error().code, Code::out_of_range);
+}
+
 TEST(Error, TakesContextInFront) {
     const Error error =
         Error{Code::unavailable, "connection lost", {}, {}}.with_context("claim batch");

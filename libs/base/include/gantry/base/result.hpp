@@ -67,12 +67,17 @@ using Result = std::expected<T, Error>;
 }  // namespace gantry
 
 /// Evaluates a `Result` expression: its value, or returns its error from the enclosing function.
-/// `auto row = TRY(load(id));`
-#define TRY(expression)                                                   \
-    __extension__({                                                       \
-        auto&& gantry_try_result = (expression);                          \
-        if (!gantry_try_result) {                                         \
-            return std::unexpected(std::move(gantry_try_result).error()); \
-        }                                                                 \
-        std::move(gantry_try_result).value();                             \
+/// `auto row = TRY(load(id));` It nests: `TRY(save(TRY(load(id))))`.
+#define TRY(...) GANTRY_TRY_NAMED(GANTRY_TRY_JOINED(gantry_try_, __COUNTER__), __VA_ARGS__)
+
+// The name of the result differs in each use, or a nested one would shadow the outer one.
+#define GANTRY_TRY_JOINED(prefix, number) GANTRY_TRY_JOINED_AGAIN(prefix, number)
+#define GANTRY_TRY_JOINED_AGAIN(prefix, number) prefix##number
+#define GANTRY_TRY_NAMED(result, ...)                          \
+    __extension__({                                            \
+        auto&& result = (__VA_ARGS__);                         \
+        if (!result) {                                         \
+            return std::unexpected(std::move(result).error()); \
+        }                                                      \
+        *std::move(result);                                    \
     })
