@@ -4,7 +4,8 @@ namespace gantry::gateway {
 
 void HttpOptions::bind(config::Binder& binder) {
     binder.add("http.listen", listen, "host:port of the REST front; port 0 picks a free one")
-        .required();
+        .required()
+        .listen_address();
     binder.add("http.threads", threads, "I/O threads of the REST front").range(1, 64);
     binder.add("http.max_connections", max_connections, "more are answered 503 and closed")
         .range(1, 1'000'000);

@@ -56,8 +56,11 @@ Result<tcp::endpoint> parse_endpoint(const std::string& listen) {
     if (host.starts_with('[') && host.ends_with(']')) {
         host = host.substr(1, host.size() - 2);
     }
+    if (host == "localhost") {
+        host = "127.0.0.1";
+    }
     error_code error;
-    const auto address = asio::ip::make_address(host.empty() ? "0.0.0.0" : host, error);
+    const auto address = asio::ip::make_address(host, error);
     const auto port = parse_port(listen.substr(colon + 1));
     if (error || !port) {
         return invalid("mllp.listen", "an IP address and a port, such as 0.0.0.0:2575");

@@ -23,7 +23,8 @@ std::string only(std::string_view text, std::string_view allowed, std::string wh
 
 void Options::bind(config::Binder& binder) {
     binder.add("mllp.listen", listen, "Address of the MLLP port; port 0 picks a free one.")
-        .required();
+        .required()
+        .listen_address();
     binder
         .add("mllp.framing", framing,
              "How frames without 0D or with an embedded 1C are treated: refused or forgiven.")

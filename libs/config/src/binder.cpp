@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include <arpa/inet.h>
+
 namespace gantry::config {
 namespace {
 
@@ -42,6 +44,22 @@ Result<bool> parse_bool(std::string_view text) {
         return false;
     }
     return fail(Code::invalid_argument, "must be true or false");
+}
+
+bool is_listen_address(std::string_view text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) {
+        return false;
+    }
+    std::string host(text.substr(0, colon));
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed) {
+        host = host.substr(1, host.size() - 2);
+    }
+    std::array<unsigned char, sizeof(in6_addr)> bytes{};
+    return parse_number<std::uint16_t>(text.substr(colon + 1), "a port") &&
+           (inet_pton(bracketed ? AF_INET6 : AF_INET, host.c_str(), bytes.data()) == 1 ||
+            (!bracketed && host == "localhost"));
 }
 
 std::vector<std::string> split_list(std::string_view text) {
@@ -116,6 +134,14 @@ Setting& Setting::secret() {
 Setting& Setting::reloadable() {
     is_reloadable = true;
     return *this;
+}
+
+Setting& Setting::listen_address() {
+    return check([](std::string_view text) {
+        return is_listen_address(text)
+                   ? std::string()
+                   : std::string("must be an address and a port such as 0.0.0.0:8081 or [::1]:0");
+    });
 }
 
 Setting& Setting::check(std::function<std::string(std::string_view)> rule) {

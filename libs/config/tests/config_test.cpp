@@ -116,6 +116,19 @@ TEST_F(ConfigTest, RangesAreSpokenInTheirUnit) {
     EXPECT_THAT(text_of(load_now()), HasSubstr("must be from 100ms to 1m"));
 }
 
+TEST(ListenAddress, IsAnAddressAndAPort) {
+    std::string listen;
+    Binder binder;
+    const Setting& setting = binder.add("x.listen", listen, "Where.").listen_address();
+    for (const char* good : {"0.0.0.0:8080", "127.0.0.1:0", "[::1]:65535", "localhost:1"}) {
+        EXPECT_EQ(setting.rules.front()(good), "") << good;
+    }
+    for (const char* bad : {"", ":", ":80", "nowhere", "x:y", "1.2.3.4", "1.2.3.4:", "1.2.3.4:-1",
+                            "1.2.3.4:65536", "1.2.3.4:1 ", "::1:80", "[1.2.3.4]:80", "[::1]"}) {
+        EXPECT_NE(setting.rules.front()(bad), "") << bad;
+    }
+}
+
 TEST_F(ConfigTest, SecretsAreNeverShown) {
     for (auto& setting : binder_.settings()) {
         if (setting->key == "postgres.url") {

@@ -76,7 +76,8 @@ constexpr std::chrono::milliseconds kCancelMargin{1'000};
 
 void ServerOptions::bind(config::Binder& binder) {
     binder.add("grpc.listen", listen, "host:port of the gRPC server; port 0 picks a free one")
-        .required();
+        .required()
+        .listen_address();
     binder.add("grpc.max_message_size", max_message_size, "largest request that is accepted")
         .range(1024, 64 * 1024 * 1024);
     binder.add("grpc.max_metadata_size", max_metadata_size, "all request headers together")

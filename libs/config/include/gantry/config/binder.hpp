@@ -28,6 +28,8 @@ public:
     Setting& secret();
     /// May change while the process runs.
     Setting& reloadable();
+    /// An address to listen on: an IP address or `localhost`, `:` and a port; IPv6 in brackets.
+    Setting& listen_address();
     /// A further rule: returns what is allowed when the text is refused, empty when it is fine.
     Setting& check(std::function<std::string(std::string_view)> rule);
 
