@@ -32,13 +32,9 @@ void Options::bind(config::Binder& binder) {
         .range(1'000, 86'400'000);
 }
 
-std::vector<config::Fault> Options::validate() {
-    if (schedules_file.empty()) {
-        return {};
-    }
-    auto file = read_schedules(schedules_file);
-    file_schedules = std::move(file.definitions);
-    return std::move(file.faults);
+std::vector<config::Fault> Options::validate() const {
+    return schedules_file.empty() ? std::vector<config::Fault>{}
+                                  : read_schedules(schedules_file).faults;
 }
 
 }  // namespace gantry::scheduler

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "definition.hpp"
 #include "gantry/admin/server.hpp"
 #include "gantry/config/loader.hpp"
 #include "gantry/postgres/options.hpp"
@@ -30,13 +29,10 @@ struct Options {
     std::string schedules_file;
     milliseconds upkeep_interval{300'000};
 
-    /// What `schedules_file` says; filled by `validate`.
-    std::vector<Definition> file_schedules;
-
     void bind(config::Binder& binder);
 
-    /// Reads `schedules_file`, whose faults are configuration faults.
-    std::vector<config::Fault> validate();
+    /// The faults of `schedules_file`, which are configuration faults.
+    [[nodiscard]] std::vector<config::Fault> validate() const;
 };
 
 }  // namespace gantry::scheduler

@@ -165,7 +165,9 @@ std::optional<SteadyTime> Ticker::wake_time(const Shard& shard) const {
     // before.
     constexpr auto kFar = std::chrono::hours{24};
     const auto until = std::min<Instant::duration>(*shard.due - server_clock_.now(), kFar);
-    return clock_.steady_now() + until + (shard.owned ? milliseconds{0} : options_.takeover_after);
+    const auto due =
+        clock_.steady_now() + until + (shard.owned ? milliseconds{0} : options_.takeover_after);
+    return std::max(due, shard.not_before);
 }
 
 Result<void> Ticker::tick(Shard& shard, std::stop_token stop) {
@@ -214,11 +216,14 @@ Result<bool> Ticker::send(Shard& shard, Instant upto, Store::Advance advance,
             }
             return true;
         case TickStatus::busy:
-        case TickStatus::stale:
-            // Another replica has it, or an edit came first. Look again soon; until then nothing is
-            // lost.
+            // Another session has it. Leave it alone for a moment; until then nothing is lost.
             shard.owned = false;
-            next_refresh_ = std::min(next_refresh_, clock_.steady_now() + options_.takeover_after);
+            shard.not_before = clock_.steady_now() + options_.takeover_after;
+            next_refresh_ = std::min(next_refresh_, shard.not_before);
+            return false;
+        case TickStatus::stale:
+            // An edit or another replica came first: read what is new, then go on at once.
+            next_refresh_ = clock_.steady_now();
             return false;
         case TickStatus::early:
             return false;  // the reply has corrected our idea of the server's clock

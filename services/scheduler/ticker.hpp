@@ -56,7 +56,8 @@ private:
         std::vector<Planned> schedules;
         std::optional<Instant> due;  // the earliest of its schedules
         int unreadable = 0;
-        bool owned = false;  // we fired it last
+        bool owned = false;     // we fired it last
+        SteadyTime not_before;  // another replica is at it: leave it alone until then
     };
 
     Result<void> refresh();

@@ -1,6 +1,7 @@
 #include "upkeep.hpp"
 
 #include "gantry/logging/log.hpp"
+#include "schedules_file.hpp"
 
 #include <algorithm>
 
@@ -22,18 +23,33 @@ Result<void> apply(Store& store, std::string_view owner, const std::vector<Defin
     return {};
 }
 
+/// What the file says now; nothing if there is no file.
+Result<std::optional<std::vector<Definition>>> file_schedules(const std::string& path) {
+    if (path.empty()) {
+        return std::nullopt;
+    }
+    auto file = read_schedules(path);
+    if (!file.faults.empty()) {
+        const auto& first = file.faults.front();
+        return fail(Code::failed_precondition, first.source + ": " + first.problem,
+                    "SCHEDULES_FILE");
+    }
+    return std::move(file.definitions);
+}
+
 }  // namespace
 
-Result<void> apply_schedules(const Options& options, Store& store, Deadline deadline) {
+Result<void> apply_schedules(Store& store, const std::optional<std::vector<Definition>>& file,
+                             Deadline deadline) {
     // The file first: what it gives up of the built-in names comes back below.
-    if (!options.schedules_file.empty()) {
-        TRY(apply(store, "file", options.file_schedules, deadline));
+    if (file) {
+        TRY(apply(store, "file", *file, deadline));
     }
     auto builtin = builtin_schedules();
     std::erase_if(builtin, [&](const Definition& one) {
-        return std::ranges::any_of(options.file_schedules, [&](const Definition& of_file) {
-            return of_file.name == one.name;
-        });
+        return file && std::ranges::any_of(*file, [&](const Definition& of_file) {
+                   return of_file.name == one.name;
+               });
     });
     return apply(store, "builtin", builtin, deadline);
 }
@@ -50,11 +66,14 @@ Upkeep::~Upkeep() {
 }
 
 Result<Upkeep::Next> Upkeep::run_once(std::stop_token /*stop*/) {
-    if (!applied_) {
-        TRY(apply_schedules(options_, store_, Deadline::after(kLimit, context().clock)));
-        applied_ = true;
+    const auto limit = Deadline::after(kLimit, context().clock);
+    TRY(store_.maintain(limit));
+    const auto file = TRY(file_schedules(options_.schedules_file));
+    auto now = to_json(file.value_or(std::vector<Definition>{}));
+    if (applied_ != now) {
+        TRY(apply_schedules(store_, file, limit));
+        applied_ = std::move(now);
     }
-    TRY(store_.maintain(Deadline::after(kLimit, context().clock)));
     return Next::wait;
 }
 

@@ -4,11 +4,16 @@
 #include "options.hpp"
 #include "store.hpp"
 
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace gantry::scheduler {
 
-/// Applies the schedules of the file and the built-in ones once after the start, then makes
-/// partitions ahead and drops old ones every interval. Every replica does it; doing it twice
-/// changes nothing.
+/// Applies the schedules of the file and the built-in ones after the start and whenever the file
+/// has changed, makes partitions ahead and drops old ones; all of it every interval. Every replica
+/// does it; doing it twice changes nothing. A file that has become faulty is left aside and shows
+/// in the health of `schedules`.
 class Upkeep final : public hosting::PollingWorker {
 public:
     /// `options` and `store` must outlive the worker.
@@ -21,11 +26,12 @@ protected:
 private:
     const scheduler::Options& options_;
     Store& store_;
-    bool applied_ = false;
+    std::optional<std::string> applied_;  // the definitions as JSON
 };
 
-/// Applies what `options` say: the file's schedules if there is a file, then the built-in ones
-/// whose names the file does not use. Logs each change.
-Result<void> apply_schedules(const Options& options, Store& store, Deadline deadline);
+/// Applies a file's schedules, if there is a file, then the built-in ones whose names the file does
+/// not use. Logs each change.
+Result<void> apply_schedules(Store& store, const std::optional<std::vector<Definition>>& file,
+                             Deadline deadline);
 
 }  // namespace gantry::scheduler

@@ -118,24 +118,22 @@ TEST(ApplySchedules, MakesTheDailyReportUnlessTheFileHasIt) {
         "SELECT owner || ' ' || spec || ' ' || queue || ' ' || type FROM gantry.schedule "
         "WHERE name = 'daily-report'";
 
-    Options options;
-    apply_schedules(options, store, deadline()).value();
+    apply_schedules(store, std::nullopt, deadline()).value();
     EXPECT_EQ(db.exec(report).front().get<std::string>(0),
               "builtin 0 2 * * * reports reports.daily");
 
     auto own = builtin_schedules().at(0);
     own.spec = "30 3 * * *";
-    options.schedules_file = "schedules.yaml";
-    options.file_schedules = {own, every_second("heartbeat")};
-    apply_schedules(options, store, deadline()).value();
+    std::vector<Definition> file{own, every_second("heartbeat")};
+    apply_schedules(store, file, deadline()).value();
     EXPECT_EQ(db.exec(report).front().get<std::string>(0), "file 30 3 * * * reports reports.daily");
 
     // A replica without the file leaves the file's schedules alone.
-    apply_schedules(Options{}, store, deadline()).value();
+    apply_schedules(store, std::nullopt, deadline()).value();
     EXPECT_EQ(db.exec(report).front().get<std::string>(0), "file 30 3 * * * reports reports.daily");
 
-    options.file_schedules = {every_second("heartbeat")};
-    apply_schedules(options, store, deadline()).value();
+    file = {every_second("heartbeat")};
+    apply_schedules(store, file, deadline()).value();
     EXPECT_EQ(db.exec(report).front().get<std::string>(0),
               "builtin 0 2 * * * reports reports.daily");
 }
