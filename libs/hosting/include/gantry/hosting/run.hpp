@@ -41,6 +41,9 @@ int run_program(const Program& program, int argc, char** argv);
 /// The faults that options report over several fields at once, if they have a `validate`.
 template <class Options>
 std::vector<config::Fault> validate_options(const Options& options) {
+    static_assert(
+        requires { options.validate(); } || !requires(Options& open) { open.validate(); },
+        "validate must be const, or it would be skipped silently");
     if constexpr (requires { options.validate(); }) {
         return options.validate();
     } else {
