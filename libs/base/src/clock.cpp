@@ -1,5 +1,7 @@
 #include "gantry/base/clock.hpp"
 
+#include <optional>
+
 namespace gantry {
 namespace {
 
@@ -41,17 +43,34 @@ Instant FakeClock::now() const {
 
 bool FakeClock::sleep_until(SteadyTime until, std::stop_token stop) {
     std::unique_lock lock(mutex_);
-    ++sleepers_;
-    changed_.notify_all();
-    changed_.wait(lock, stop, [&] { return steady_ >= until; });
-    --sleepers_;
+    // `advance` forgets all sleepers; those whose time has not come announce themselves again, so
+    // that `wait_for_sleepers` after it never counts one that is about to wake.
+    std::optional<SteadyTime> announced;
+    changed_.wait(lock, stop, [&] {
+        if (steady_ >= until) {
+            return true;
+        }
+        if (announced != steady_) {
+            announced = steady_;
+            ++sleepers_;
+            changed_.notify_all();
+        }
+        return false;
+    });
+    if (announced == steady_) {
+        --sleepers_;
+    }
     return !stop.stop_requested();
 }
 
 void FakeClock::advance(SteadyTime::duration step) {
     const std::lock_guard lock(mutex_);
+    if (step == SteadyTime::duration{0}) {
+        return;
+    }
     steady_ += step;
     wall_ += std::chrono::duration_cast<Instant::duration>(step);
+    sleepers_ = 0;
     changed_.notify_all();
 }
 

@@ -22,6 +22,22 @@ TEST(FakeClock, WakesASleeperWhenItsTimeComes) {
     EXPECT_TRUE(came);
 }
 
+TEST(FakeClock, CountsOnlySleepersWhoseTimeHasNotCome) {
+    FakeClock clock;
+    int naps = 0;
+    std::jthread sleeper([&](std::stop_token stop) {
+        while (clock.sleep_for(1s, stop)) {
+            ++naps;
+        }
+    });
+    std::jthread other([&](std::stop_token stop) { clock.sleep_for(1h, stop); });
+    for (int i = 0; i < 100; ++i) {
+        clock.wait_for_sleepers(2);
+        EXPECT_EQ(naps, i);  // Both sleep: the nap of the last step is over.
+        clock.advance(1s);
+    }
+}
+
 TEST(Clock, SleepEndsAtOnceWhenStopWasRequested) {
     std::stop_source stop;
     stop.request_stop();
