@@ -1,0 +1,121 @@
+#include "app.hpp"
+
+#include "builtin_handlers.hpp"
+#include "dispatcher.hpp"
+#include "gantry/admin/server.hpp"
+#include "gantry/base/ensure.hpp"
+#include "gantry/jobs/promoter.hpp"
+#include "gantry/jobs/rescuer.hpp"
+#include "gantry/kafka/health.hpp"
+#include "gantry/orders/handlers.hpp"
+#include "gantry/orders/sync_worker.hpp"
+#include "gantry/postgres/schema.hpp"
+#include "gantry/rpc/server.hpp"
+#include "job_api.hpp"
+#include "lease_keeper.hpp"
+#include "maintenance.hpp"
+#include "order_api.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <stdexcept>
+
+namespace gantry::worker {
+namespace {
+
+Options named(Options options) {
+    options.postgres.application_name = App::kName;
+    if (options.kafka.client_id.empty()) {
+        options.kafka.client_id = App::kName;
+    }
+    return options;
+}
+
+/// Who holds leases and partitions: unique for each life of the process.
+std::string owner_name() {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return std::string(host.data()) + ":" + std::to_string(::getpid()) + "/" +
+           Uuid::v7().to_string();
+}
+
+std::unique_ptr<kafka::Admin> make_admin(const kafka::Options& options) {
+    auto admin = kafka::Admin::create(options);
+    if (!admin) {
+        throw std::runtime_error(admin.error().message);
+    }
+    return std::move(*admin);
+}
+
+}  // namespace
+
+App::App(const Options& options, hosting::Context& context)
+    : options_(named(options)),
+      context_(context),
+      owner_(owner_name()),
+      pool_(options_.postgres, context.metrics),
+      worker_pool_(options_.postgres, context.metrics),
+      kafka_(make_admin(options_.kafka)),
+      http_(orders::make_http_client()),
+      enqueuer_(pool_, context.clock, context.metrics),
+      jobs_(pool_),
+      orders_(pool_, context.clock, options_.kafka.topic("events.orders")),
+      order_effects_(worker_pool_, context.clock, options_.kafka.topic("events.orders")),
+      metrics_(context.metrics, handlers_),
+      work_(static_cast<std::size_t>(options_.worker.channel_capacity), metrics_),
+      completions_(worker_pool_, owner_, options_.kafka.topic("dead.jobs")),
+      leases_(worker_pool_, owner_),
+      partitions_(worker_pool_, owner_),
+      sink_(completions_, leases_),
+      completer_(sink_, context.clock, context.metrics),
+      runner_(handlers_, completer_, completions_, work_, context.clock) {
+    add_builtin_handlers(handlers_, context.clock);
+    orders::add_handlers(handlers_, order_effects_, worker_pool_,
+                         options_.kafka.topic("events.orders"));
+}
+
+void App::compose(hosting::HostBuilder& host) {
+    ENSURE(context_.health.add(postgres::readiness_check(pool_)),
+           "the health check postgres is new");
+    ENSURE(context_.health.add(kafka::readiness_check(*kafka_)), "the health check kafka is new");
+    host.add("admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
+    host.add("maintenance", [this] {
+        return std::make_unique<Maintenance>("maintenance", context_, worker_pool_,
+                                             options_.worker.maintain_every);
+    });
+    host.add("promoter", [this] {
+        return std::make_unique<jobs::Promoter>("promoter", context_, worker_pool_,
+                                                options_.worker.promote_every);
+    });
+    host.add("rescuer", [this] {
+        return std::make_unique<jobs::Rescuer>("rescuer", context_, options_.postgres,
+                                               options_.kafka.topic("dead.jobs"),
+                                               options_.worker.lease_time);
+    });
+    if (!options_.sync.url.empty()) {
+        host.add("order-sync", [this] {
+            return std::make_unique<orders::OrderSyncWorker>("order-sync", context_, worker_pool_,
+                                                             *http_, options_.sync);
+        });
+    }
+    // Outlives the dispatcher, whose last runs still hold leases.
+    host.add("leases", [this] {
+        return std::make_unique<LeaseKeeper>("leases", context_, work_, completer_, leases_,
+                                             options_.worker.lease_after);
+    });
+    host.add("dispatcher", [this] {
+        return std::make_unique<Dispatcher>(
+            "dispatcher", context_,
+            Dispatcher::Parts{options_, work_, runner_, completer_, partitions_, worker_pool_,
+                              options_.kafka.topic("dead.jobs")});
+    });
+    host.add("grpc", [this] {
+        auto server = std::make_unique<rpc::Server>(options_.grpc, context_);
+        server->add(std::make_unique<JobApi>(server->executor(), enqueuer_, jobs_));
+        server->add(std::make_unique<OrderApi>(server->executor(), orders_));
+        return server;
+    });
+}
+
+}  // namespace gantry::worker

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "gantry/hosting/background_service.hpp"
+#include "gantry/jobs/completer.hpp"
+#include "gantry/jobs/partitions.hpp"
+#include "gantry/kafka/consumer.hpp"
+#include "options.hpp"
+#include "record_desk.hpp"
+#include "runner.hpp"
+#include "work.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace gantry::worker {
+
+/// The heart of queue-worker: one thread polls Kafka and feeds the bounded channel, N threads run
+/// what is in it.
+///
+/// Partitions are taken over by raising their epoch in the database before anything of them is
+/// read, and given back after what ran on them has ended or taken a lease. Offsets are committed by
+/// low watermark. When enough work is inside, or the database is away, the partitions are paused.
+class Dispatcher final : public hosting::BackgroundService {
+public:
+    /// What the dispatcher uses; all of it outlives it.
+    struct Parts {
+        const Options& options;
+        Work& work;
+        Runner& runner;
+        jobs::Completer& completer;
+        jobs::PartitionStore& partitions;
+        postgres::Pool& pool;
+        std::string dead_topic;
+    };
+
+    Dispatcher(std::string name, hosting::Context& context, Parts parts);
+    ~Dispatcher() override { join(); }
+
+protected:
+    Result<void> execute(std::stop_token stop) override;
+
+private:
+    void run_executors();
+    void turn();
+    void handle(kafka::Event event);
+    void take(const kafka::Message& record);
+    void claim();
+    void give_back(const kafka::Revoked& revoked);
+    void lease_or_wait(const std::vector<jobs::Source>& sources);
+    void work_off();
+    void pace();
+    void commit_soon();
+    void stop_all();
+    [[nodiscard]] milliseconds patience();
+
+    // Constant after construction.
+    Parts parts_;
+    std::map<std::string, std::string> queue_of_topic_;
+    // Used by the loop only.
+    std::unique_ptr<kafka::Consumer> consumer_;
+    RecordDesk desk_;
+    std::vector<kafka::TopicPartition> assigned_;  // answered with assign()
+    std::vector<kafka::TopicPartition> to_claim_;  // given by the group, epochs not raised yet
+    bool claim_due_ = false;
+    bool paused_ = false;
+    bool database_away_ = false;
+    Backoff database_backoff_{{milliseconds{50}, milliseconds{2'000}, milliseconds{20}}};
+    SteadyTime next_step_{};
+    SteadyTime next_commit_{};
+    SteadyTime next_kafka_warning_{};
+    // Last: they use the rest.
+    std::vector<std::jthread> executors_;
+};
+
+}  // namespace gantry::worker
