@@ -23,8 +23,8 @@ def order(**fields):
 
 # name: method, path, body, headers, status, what the problem's text must name
 TABLE = {
-    "malformed JSON": ("POST", "/v1/orders", b'{"number": ', JSON, 400, "JSON"),
-    "trailing garbage": ("POST", "/v1/jobs", b'{"queue":"default","type":"gantry.noop"} x', JSON, 400, "JSON"),
+    "malformed JSON": ("POST", "/v1/orders", b'{"number": ', JSON, 400, "ends too early"),
+    "trailing garbage": ("POST", "/v1/jobs", b'{"queue":"default","type":"gantry.noop"} x', JSON, 400, "goes on after its value"),
     "an empty body": ("POST", "/v1/jobs", b"", JSON, 400, ""),
     "an array for an object": ("POST", "/v1/jobs", [JOB], {}, 400, ""),
     "a string for an object": ("POST", "/v1/orders", "hello", {}, 400, ""),
@@ -69,8 +69,8 @@ TABLE = {
     "an unknown schedule": ("GET", "/v1/schedules/never", None, {}, 404, "never"),
     "an unknown message": ("GET", f"/v1/hl7/messages/{NOBODY}", None, {}, 404, NOBODY),
     "a path that is none": ("GET", "/v1/nothing/here", None, {}, 404, "/v1/nothing/here"),
-    "a method that is not": ("DELETE", "/v1/orders", None, {}, 405, "DELETE"),
-    "another that is not": ("PUT", f"/v1/jobs/{NOBODY}", {}, {}, 405, "PUT"),
+    "a method that is not": ("DELETE", "/v1/orders", None, {}, 405, "GET, HEAD, POST"),
+    "another that is not": ("PUT", f"/v1/jobs/{NOBODY}", {}, {}, 405, "GET, HEAD"),
     "an unknown parameter": ("GET", "/v1/jobs?colour=red", None, {}, 400, "colour"),
     "a page size that is none": ("GET", "/v1/jobs?pageSize=lots", None, {}, 400, "ageSize"),
     "a negative page size": ("GET", "/v1/orders?pageSize=-1", None, {}, 400, "age"),
@@ -79,7 +79,7 @@ TABLE = {
     "a status that is none": ("GET", "/v1/orders?status=LOST", None, {}, 400, "status"),
     "a cron field out of range": ("POST", "/v1/schedules:preview", {"spec": "61 * * * *"}, {}, 400, "spec"),
     "a schedule that never fires": ("POST", "/v1/schedules:preview", {"spec": "0 0 30 2 *"}, {}, 400, "spec"),
-    "a time zone that is none": ("POST", "/v1/schedules:preview", {"spec": "0 0 * * *", "timeZone": "Mars/Base"}, {}, 400, "Mars/Base"),
+    "a time zone that is none": ("POST", "/v1/schedules:preview", {"spec": "0 0 * * *", "timeZone": "Mars/Base"}, {}, 400, "timeZone"),
     "headers without end": ("GET", "/v1/orders", None, {"X-Long": "x" * 100000}, 431, ""),
 }
 
@@ -103,7 +103,8 @@ def test_a_bad_request_gets_a_problem_that_names_its_fault(gantry, name):
         assert names in json.dumps(problem, ensure_ascii=False), f"{names!r} is not named in {problem}"
         if answer.status == 405:
             assert answer.headers["allow"]
-    assert gantry.http.get("/v1/jobs?pageSize=1").status == 200, "the gateway serves on"
+    # Another service's resource: it is the gateway whose health is looked at.
+    assert gantry.http.get("/v1/hl7/messages?pageSize=1").status == 200, "the gateway serves on"
 
 
 def test_a_second_order_of_a_number_names_the_first(gantry):
