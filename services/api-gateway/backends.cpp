@@ -66,6 +66,14 @@ Error in_doubt(const std::string& name, Code code, std::string_view what) {
             {}};
 }
 
+Error out_of_time(const PublicMethod& method) {
+    const std::string& name = method.backend->name();
+    if (method.effect == Effect::writes) {
+        return in_doubt(name, Code::deadline_exceeded, "ran out of time");
+    }
+    return {Code::deadline_exceeded, name + " did not answer in time.", "BACKEND_TIMEOUT", {}};
+}
+
 std::chrono::system_clock::time_point wall_deadline(Deadline deadline) {
     return std::chrono::system_clock::now() + deadline.remaining();
 }
@@ -155,8 +163,13 @@ std::shared_ptr<PendingCall> start_call(
 }
 
 Error explain(const grpc::Status& status, const PublicMethod& method) {
-    if (rpc::has_details(status)) {
-        return rpc::to_error(status);
+    // CANCELLED is for a caller who left. This one is still there, so the service broke off.
+    if (rpc::has_details(status) && status.error_code() != grpc::StatusCode::CANCELLED) {
+        Error error = rpc::to_error(status);
+        if (error.code == Code::deadline_exceeded && error.reason.empty()) {
+            return out_of_time(method);
+        }
+        return error;
     }
     const std::string& name = method.backend->name();
     const bool writes = method.effect == Effect::writes;
@@ -168,11 +181,7 @@ Error explain(const grpc::Status& status, const PublicMethod& method) {
             }
             return {Code::unavailable, name + " cannot be reached.", "BACKEND_UNAVAILABLE", {}};
         case grpc::StatusCode::DEADLINE_EXCEEDED:
-            if (writes) {
-                return in_doubt(name, Code::deadline_exceeded, "ran out of time");
-            }
-            return {
-                Code::deadline_exceeded, name + " did not answer in time.", "BACKEND_TIMEOUT", {}};
+            return out_of_time(method);
         case grpc::StatusCode::RESOURCE_EXHAUSTED:
             return {Code::resource_exhausted,
                     "The request or its answer is too large for " + name + ".",

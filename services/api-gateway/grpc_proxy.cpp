@@ -133,7 +133,9 @@ private:
     }
 
     void backend_done(const grpc::Status& status) {
-        if (status.ok() || rpc::has_details(status)) {
+        const bool by_service =
+            rpc::has_details(status) && status.error_code() != grpc::StatusCode::CANCELLED;
+        if (status.ok() || by_service) {
             up_.Finish(status);
         } else {
             up_.Finish(rpc::to_status(explain(status, method_)));

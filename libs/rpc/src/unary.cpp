@@ -46,7 +46,10 @@ Call describe(const grpc::CallbackServerContext& context) {
     return call;
 }
 
-grpc::Status failed(const Error& error) {
+grpc::Status failed(const Error& error, Deadline deadline) {
+    if (error.code == Code::cancelled && deadline.expired()) {
+        return to_status(Error{Code::deadline_exceeded, "The call ran out of time.", {}, {}});
+    }
     if (error.code == Code::internal || error.code == Code::data_loss ||
         error.code == Code::unknown) {
         logging::error("call failed", error);
@@ -56,7 +59,7 @@ grpc::Status failed(const Error& error) {
 
 grpc::Status threw(const std::exception& exception) {
     const Error error{Code::internal, exception.what(), {}, {}};
-    return failed(error);
+    return failed(error, Deadline::never());
 }
 
 }  // namespace detail

@@ -33,8 +33,9 @@ namespace detail {
 /// The deadline, trace and peer of a call.
 Call describe(const grpc::CallbackServerContext& context);
 
-/// Logs what `to_status` hides from the caller.
-grpc::Status failed(const Error& error);
+/// Logs what `to_status` hides from the caller. A handler that gave up because its time was up says
+/// `cancelled`, and its caller is told DEADLINE_EXCEEDED, for the caller is still there.
+grpc::Status failed(const Error& error, Deadline deadline);
 grpc::Status threw(const std::exception& exception);
 
 /// The reactor of one unary call. It outlives gRPC's interest in the call, so a handler that
@@ -136,7 +137,7 @@ grpc::ServerUnaryReactor* unary(Executor& executor, grpc::CallbackServerContext*
             if (result) {
                 call->finish(grpc::Status::OK, &*result);
             } else {
-                call->finish(detail::failed(result.error()), nullptr);
+                call->finish(detail::failed(result.error(), info.deadline), nullptr);
             }
         } catch (const std::exception& exception) {
             call->finish(detail::threw(exception), nullptr);
