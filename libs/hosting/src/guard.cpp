@@ -36,6 +36,7 @@ void Guard::set_soft_limit(SteadyTime at, std::function<void()> action) {
 }
 
 void Guard::cancel_soft_limit() {
+    const std::lock_guard action(action_mutex_);
     const std::lock_guard lock(mutex_);
     soft_limit_ = SteadyTime::max();
 }
@@ -83,34 +84,36 @@ void Guard::run(const std::stop_token& stop) {
 }
 
 void Guard::look(SteadyTime now) {
-    std::function<void()> action;
-    int code = 0;
-    bool too_late = false;
+    act_if_due(now);
     std::string activity;
+    int code = 0;
     {
         const std::lock_guard lock(mutex_);
-        if (now >= soft_limit_) {
-            soft_limit_ = SteadyTime::max();
-            action = std::move(soft_action_);
+        if (now < hard_limit_) {
+            return;
         }
-        if (now >= hard_limit_) {
-            hard_limit_ = SteadyTime::max();
-            culprit_ = activity_;
-            code = hard_code_;
-            too_late = true;
-            activity = activity_;
+        hard_limit_ = SteadyTime::max();
+        culprit_ = activity_;
+        activity = activity_;
+        code = hard_code_;
+    }
+    logging::error("the host is out of time and exits", {{"while", activity}, {"exit_code", code}});
+    std::fprintf(stderr, "%s: out of time while %s\n", context_.service.c_str(), activity.c_str());
+    hard_exit_(code);
+}
+
+void Guard::act_if_due(SteadyTime now) {
+    const std::lock_guard acting(action_mutex_);
+    std::function<void()> action;
+    {
+        const std::lock_guard lock(mutex_);
+        if (now < soft_limit_) {
+            return;
         }
+        soft_limit_ = SteadyTime::max();
+        action = std::move(soft_action_);
     }
-    if (action) {
-        action();
-    }
-    if (too_late) {
-        logging::error("the host is out of time and exits",
-                       {{"while", activity}, {"exit_code", code}});
-        std::fprintf(stderr, "%s: out of time while %s\n", context_.service.c_str(),
-                     activity.c_str());
-        hard_exit_(code);
-    }
+    action();
 }
 
 }  // namespace gantry::hosting

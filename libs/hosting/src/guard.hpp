@@ -31,6 +31,7 @@ public:
 
     /// At `at`, calls `action` once on the guard's thread unless `cancel_soft_limit` came first.
     void set_soft_limit(SteadyTime at, std::function<void()> action);
+    /// Waits for an action that is under way: afterwards it has happened or never will.
     void cancel_soft_limit();
 
     /// At `at`, names the activity and hard-exits with `code`. The first limit that is set counts.
@@ -43,6 +44,7 @@ public:
 private:
     void run(const std::stop_token& stop);
     void look(SteadyTime now);
+    void act_if_due(SteadyTime now);
 
     // Constant after construction.
     Context& context_;
@@ -50,6 +52,8 @@ private:
     std::function<void()> each_second_;
     // Self-synchronised.
     Alarm alarm_;
+    // Held while the soft limit's action runs; taken before mutex_.
+    std::mutex action_mutex_;
     // Guarded by mutex_; `SteadyTime::max()` is no limit.
     mutable std::mutex mutex_;
     std::string activity_;
