@@ -5,6 +5,7 @@ Only Python's standard library, so that the demo and the end-to-end tests run on
 import base64
 import http.client
 import json
+import select
 import socket
 import subprocess
 import time
@@ -52,6 +53,9 @@ class Http:
             sent["Content-Type"] = "application/json"
         sent.update(headers or {})
         try:
+            sock = self.connection.sock if self.connection is not None else None
+            if sock is None or select.select([sock], [], [], 0)[0]:
+                self.close()  # An idle connection that became readable has been closed by the server.
             fresh = self.connection is None
             if fresh:
                 self.connection = http.client.HTTPConnection(*self.address, timeout=self.timeout)
