@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <algorithm>
+#include <utility>
 
 namespace gantry::mllp {
 namespace {
@@ -108,6 +109,7 @@ void Committer::run(Lane& lane, std::stop_token stop) {
             commit(lane, std::move(*batch), stop);
         } else if (batch.error() == channel::ReadEnd::closed ||
                    batch.error() == channel::ReadEnd::cancelled) {
+            lane.heartbeat->pause();
             return;
         } else if (!store_up()) {
             probe_store();
@@ -119,52 +121,38 @@ void Committer::commit(Lane& lane, Batch batch, std::stop_token stop) {
     std::vector<Completion> completions;
     completions.reserve(batch.size());
     std::vector<const Quarantined*> quarantined;
-    Batch messages;
-    const auto store_gathered = [&] {
-        if (!messages.empty()) {
-            store_messages(lane, messages, stop, completions);
-            messages.clear();
-        }
-    };
+    Works messages;
     std::size_t bytes = 0;
-    for (auto& work : batch) {
+    for (const auto& work : batch) {
+        const auto size = size_of(*work);
         if (const auto* item = std::get_if<Quarantined>(&work->item)) {
             quarantined.push_back(item);
+            completions.push_back({work->connection, work->sequence, size, std::nullopt});
             continue;
         }
-        const auto size = size_of(*work);
-        if (bytes + size > batch_bytes_) {
-            store_gathered();
+        if (bytes + size > batch_bytes_ && !messages.empty()) {
+            store_messages(lane, std::exchange(messages, {}), stop, completions);
             bytes = 0;
         }
         bytes += size;
-        messages.push_back(std::move(work));
+        messages.push_back(work.get());
     }
-    store_gathered();
+    store_messages(lane, std::move(messages), stop, completions);
     quarantine(quarantined);
-    for (const auto& work : batch) {
-        if (work) {
-            completions.push_back({work->connection, work->sequence, size_of(*work), std::nullopt});
-        }
-    }
     events_.completed(std::move(completions));
 }
 
-void Committer::store_messages(Lane& lane, std::span<std::unique_ptr<Work>> works,
-                               std::stop_token stop, std::vector<Completion>& completions) {
+void Committer::store_messages(Lane& lane, Works works, std::stop_token stop,
+                               std::vector<Completion>& completions) {
     Backoff backoff(kStoreBackoff);
-    while (!works.empty()) {
-        std::vector<const NewMessage*> batch;
-        batch.reserve(works.size());
-        for (const auto& work : works) {
-            batch.push_back(&message_of(*work));
+    for (bool go_on = true;;) {
+        close_hopeless(works, go_on, completions);
+        if (works.empty()) {
+            return;
         }
-        const auto began = context_->clock.steady_now();
-        auto stored = store_->store(batch);
+        lane.heartbeat->beat();
+        auto stored = attempt(works);
         if (stored) {
-            const auto took = context_->clock.steady_now() - began;
-            metrics_->commit_seconds.observe(std::chrono::duration<double>(took).count());
-            metrics_->batch_messages.observe(static_cast<double>(works.size()));
             set_store_up(true);
             for (std::size_t i = 0; i < works.size(); ++i) {
                 completions.push_back(accept(*works[i], std::move((*stored)[i])));
@@ -175,44 +163,71 @@ void Committer::store_messages(Lane& lane, std::span<std::unique_ptr<Work>> work
             // Perhaps they are stored, perhaps not. Sent again they are found or stored then.
             logging::error("commit outcome unknown; closing connections without an answer",
                            stored.error(), {{"messages", works.size()}});
-            for (const auto& work : works) {
+            for (const auto* work : works) {
                 completions.push_back(close(*work, "commit_unknown"));
             }
             return;
         }
-        if (!stored.error().transient()) {
-            bisect(lane, works, stored.error(), stop, completions);
+        if (!stored.error().transient() && store_->rehearse(intake_->sample())) {
+            // The store works, so something in the batch is at fault.
+            if (works.size() == 1) {
+                refuse(*works.front(), stored.error(), completions);
+                return;
+            }
+            const auto middle = works.begin() + static_cast<std::ptrdiff_t>(works.size() / 2);
+            store_messages(lane, {works.begin(), middle}, stop, completions);
+            store_messages(lane, {middle, works.end()}, stop, completions);
             return;
         }
-        const bool go_on = wait_for_store(lane, stored.error(), backoff, stop);
-        const auto now = context_->clock.steady_now();
-        // In order of arrival, so the first ones have waited longest.
-        while (!works.empty() && (!go_on || now - works.front()->received >= store_wait_)) {
-            completions.push_back(close(*works.front(), "store_away"));
-            works = works.subspan(1);
-        }
+        go_on = wait_for_store(lane, stored.error(), backoff, stop);
     }
 }
 
-void Committer::bisect(Lane& lane, std::span<std::unique_ptr<Work>> works, const Error& error,
-                       std::stop_token stop, std::vector<Completion>& completions) {
-    if (works.size() > 1) {
-        const auto half = works.size() / 2;
-        store_messages(lane, works.first(half), stop, completions);
-        store_messages(lane, works.subspan(half), stop, completions);
-        return;
+Result<std::vector<Stored>> Committer::attempt(const Works& works) {
+    std::vector<const NewMessage*> batch;
+    batch.reserve(works.size());
+    for (const auto* work : works) {
+        batch.push_back(&message_of(*work));
     }
-    const auto& work = *works.front();
+    const auto began = context_->clock.steady_now();
+    auto stored = store_->store(batch);
+    if (stored) {
+        const auto took = context_->clock.steady_now() - began;
+        metrics_->commit_seconds.observe(std::chrono::duration<double>(took).count());
+        metrics_->batch_messages.observe(static_cast<double>(works.size()));
+    }
+    return stored;
+}
+
+// Takes out what is not to be stored any more.
+void Committer::close_hopeless(Works& works, bool go_on, std::vector<Completion>& completions) {
+    const auto now = context_->clock.steady_now();
+    const bool up = store_up();
+    std::erase_if(works, [&](const Work* work) {
+        std::string_view reason;
+        if (work->gave_up->load()) {
+            reason = "behind_unanswered";
+        } else if (!go_on || (!up && now - work->received >= store_wait_)) {
+            reason = "store_away";
+        } else {
+            return false;
+        }
+        completions.push_back(close(*work, reason));
+        return true;
+    });
+}
+
+void Committer::refuse(const Work& work, const Error& error, std::vector<Completion>& completions) {
     const auto& message = message_of(work);
     logging::error("a message cannot be stored", error,
                    {{"message_id", message.id}, {"size", message.raw.size()}});
     const auto entry = Intake::quarantine(message);
     const Quarantined* const item = &entry;
     quarantine({&item, 1});
-    auto answer = intake_->refuse(message);
-    metrics_->answered(intake_->code_label(message.message_code),
-                       answer.kind == Answer::Kind::bytes ? "AE" : "none");
-    completions.push_back({work.connection, work.sequence, size_of(work), std::move(answer)});
+    auto decision = intake_->refuse(message);
+    metrics_->answered(intake_->code_label(message.message_code), decision.answer_code);
+    completions.push_back(
+        {work.connection, work.sequence, size_of(work), std::move(decision.answer)});
 }
 
 void Committer::quarantine(std::span<const Quarantined* const> items) {
@@ -221,10 +236,12 @@ void Committer::quarantine(std::span<const Quarantined* const> items) {
     }
     for (const auto* item : items) {
         metrics_->quarantined(item->reason);
-        logging::warning(
-            "frame quarantined",
-            {{"quarantine_id", item->id}, {"reason", item->reason}, {"size", item->size}});
     }
+    // A line for all of them, for a peer could send many.
+    logging::warning("frames quarantined", {{"entries", items.size()},
+                                            {"first_quarantine_id", items.front()->id},
+                                            {"first_reason", items.front()->reason},
+                                            {"first_size", items.front()->size}});
     // Nobody was promised that these are kept, so a store that is away is not waited for.
     if (auto kept = store_->quarantine(items); !kept) {
         metrics_->quarantine_lost.increment(static_cast<double>(items.size()));
@@ -245,7 +262,7 @@ bool Committer::wait_for_store(Lane& lane, const Error& error, Backoff& backoff,
 }
 
 void Committer::probe_store() {
-    if (store_->ping()) {
+    if (store_->rehearse(intake_->sample())) {
         set_store_up(true);
     }
 }
@@ -276,6 +293,7 @@ Completion Committer::accept(const Work& work, Stored stored) {
 }
 
 Completion Committer::close(const Work& work, std::string_view reason) {
+    work.gave_up->store(true);
     metrics_->closed_unanswered(reason);
     return {work.connection, work.sequence, size_of(work), Answer{Answer::Kind::close, {}}};
 }

@@ -25,6 +25,9 @@ struct Work {
     std::uint64_t sequence = 0;
     SteadyTime received;
     std::variant<NewMessage, Quarantined> item;
+    /// The connection's, for messages: true once one of its messages gets no answer. Nothing behind
+    /// that one is stored, or the sender's repeats would be out of order.
+    std::shared_ptr<std::atomic<bool>> gave_up;
 };
 
 /// The answer to a piece of work. Quarantined work gets none here: its answer needs no commit.
@@ -38,11 +41,11 @@ struct Completion {
 /// Commits messages of all connections together and says afterwards how each is answered.
 ///
 /// A thread takes whatever waits as soon as its last commit is done: alone a message never waits
-/// for company, under load many share one fsync. A batch that the store refuses is halved until the
-/// bad message stands alone; it fails and its neighbours do not. While the store is away a batch is
-/// tried again until its messages have waited `store_wait`; then their connections are closed
-/// without an answer, as they are when a commit's outcome stays unknown. AA is said only by
-/// `MessageStore::store`'s success.
+/// for company, under load many share one fsync. A batch that a working store refuses is halved
+/// until the bad message stands alone; it fails and its neighbours do not. While the store is away
+/// or takes no message at all a batch is tried again until its messages have waited `store_wait`;
+/// then their connections are closed without an answer, as they are when a commit's outcome stays
+/// unknown. AA is said only by `MessageStore::store`'s success.
 class Committer final : public hosting::HostedService {
 public:
     struct Events {
@@ -80,13 +83,15 @@ private:
         std::jthread thread;
     };
     using Batch = std::vector<std::unique_ptr<Work>>;
+    using Works = std::vector<const Work*>;
 
     void run(Lane& lane, std::stop_token stop);
     void commit(Lane& lane, Batch batch, std::stop_token stop);
-    void store_messages(Lane& lane, std::span<std::unique_ptr<Work>> works, std::stop_token stop,
+    void store_messages(Lane& lane, Works works, std::stop_token stop,
                         std::vector<Completion>& completions);
-    void bisect(Lane& lane, std::span<std::unique_ptr<Work>> works, const Error& error,
-                std::stop_token stop, std::vector<Completion>& completions);
+    Result<std::vector<Stored>> attempt(const Works& works);
+    void close_hopeless(Works& works, bool go_on, std::vector<Completion>& completions);
+    void refuse(const Work& work, const Error& error, std::vector<Completion>& completions);
     void quarantine(std::span<const Quarantined* const> items);
     bool wait_for_store(Lane& lane, const Error& error, Backoff& backoff, std::stop_token stop);
     void probe_store();

@@ -1,6 +1,7 @@
 #include "intake.hpp"
 
 #include "gantry/base/encoding.hpp"
+#include "gantry/base/ensure.hpp"
 #include "gantry/hl7/acknowledgement.hpp"
 #include "gantry/hl7/message.hpp"
 #include "gantry/tracing/trace.hpp"
@@ -215,17 +216,29 @@ void Intake::route(const hl7::Header& header, NewMessage& message) const {
     message.traceparent = tracing::start_trace().traceparent();
 }
 
-Answer Intake::refuse(const NewMessage& message) const {
+Decision Intake::refuse(const NewMessage& message) const {
+    Decision decision;
     const auto parsed = hl7::Message::parse(message.raw);
     if (!parsed) {
-        return {};  // cannot be: it was parsed before
+        return decision;  // cannot be: it was parsed before
     }
-    Decision decision;
     hl7::Fault fault;
     fault.text = "the message cannot be stored";
     fault.in_content = true;
     give_answer(hl7::Header::of(*parsed), {fault}, *clock_, decision);
-    return std::move(decision.answer);
+    return decision;
+}
+
+NewMessage Intake::sample() const {
+    const std::string type = order_messages_.empty() ? "ACK" : *order_messages_.begin();
+    std::string bytes = "MSH|^~\\&|GANTRY|GANTRY|||||" + type + '|' +
+                        hl7::make_control_id(clock_->now()) + "|P|2.5\r";
+    const auto parsed = hl7::Message::parse(bytes);
+    ENSURE(parsed.has_value(), "the sample is a message");
+    auto message = describe(hl7::Header::of(*parsed), "-");
+    message.sha256 = sha256(bytes);
+    message.raw = std::move(bytes);
+    return message;
 }
 
 Quarantined Intake::quarantine(const NewMessage& message) {

@@ -35,10 +35,13 @@ public:
     [[nodiscard]] Decision read(hl7::FrameEvent event, std::string_view peer) const;
 
     /// The answer to a message that the store refused although its header was fine: AE or CE 207.
-    [[nodiscard]] Answer refuse(const NewMessage& message) const;
+    [[nodiscard]] Decision refuse(const NewMessage& message) const;
 
     /// The message as a quarantine entry, for the same case.
     [[nodiscard]] static Quarantined quarantine(const NewMessage& message);
+
+    /// A message of our own, of the kind for which most is written, to try the store with.
+    [[nodiscard]] NewMessage sample() const;
 
     /// The code as a metric label: itself if it has a topic of its own, else "other".
     [[nodiscard]] std::string_view code_label(std::string_view message_code) const;

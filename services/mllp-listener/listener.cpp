@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
@@ -162,6 +163,7 @@ private:
         std::string peer_ip;
         std::string output;
         std::size_t held = 0;  // what the session holds, as counted in buffered_
+        std::shared_ptr<std::atomic<bool>> gave_up = std::make_shared<std::atomic<bool>>(false);
         bool waiting = false;
         bool writing = false;
         bool finishing = false;  // FIN is sent; the rest is read and dropped
@@ -259,7 +261,8 @@ private:
         const auto sequence = arrival.sequence;
         const auto submit = [&](auto item) {
             in_flight_bytes_ += bytes;
-            return committer_.submit({connection.id, sequence, now(), std::move(item)});
+            return committer_.submit(
+                {connection.id, sequence, now(), std::move(item), connection.gave_up});
         };
         if (decision.message) {
             metrics_.received(intake_.code_label(decision.message->message_code), bytes);

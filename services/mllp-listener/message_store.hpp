@@ -69,14 +69,16 @@ public:
     /// order, and commits. All or nothing. Duplicates, inside the batch too, write nothing.
     ///
     /// Errors: transient ones (`Error::transient`) say that the same batch may succeed later;
-    /// `unknown` that it may have been committed; any other that something in it cannot be stored.
+    /// `unknown` that it may have been committed; any other that something in it, or the store
+    /// itself, is at fault: `rehearse` tells which.
     virtual Result<std::vector<Stored>> store(std::span<const NewMessage* const> batch) = 0;
 
     /// Keeps what is no message for an operator to look at.
     virtual Result<void> quarantine(std::span<const Quarantined* const> batch) = 0;
 
-    /// Whether the store can be written to.
-    virtual Result<void> ping() = 0;
+    /// Does for `sample` all that `store` does, and takes it back: whether the store takes
+    /// messages.
+    virtual Result<void> rehearse(const NewMessage& sample) = 0;
 };
 
 }  // namespace gantry::mllp

@@ -3,6 +3,7 @@
 #include "gantry/base/encoding.hpp"
 
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace gantry::mllp {
@@ -13,6 +14,7 @@ using postgres::Bytes;
 using postgres::Params;
 
 using Key = std::tuple<std::string_view, std::string_view, std::string_view>;
+using OwnKey = std::tuple<std::string, std::string, std::string>;
 
 Key key_of(const NewMessage& message) {
     return {message.sender, message.control_id, message.sha256};
@@ -137,9 +139,19 @@ Params insert_params(const Messages& m) {
             bytes_column(m, &N::ack)};
 }
 
-}  // namespace
+// What had been answered to those of `keys` that are stored.
+Result<std::map<OwnKey, std::string>> stored_answers(postgres::Transaction& transaction,
+                                                     const Params& keys) {
+    std::map<OwnKey, std::string> answers;
+    const auto rows = TRY(transaction.exec(kStoredAnswers, keys));
+    for (const auto row : rows) {
+        answers[OwnKey{row.bytes(0), row.bytes(1), row.bytes(2)}] = row.bytes(3);
+    }
+    return answers;
+}
 
-Result<std::vector<Stored>> PostgresStore::store(std::span<const NewMessage* const> batch) {
+Result<std::vector<Stored>> write(postgres::Transaction& transaction,
+                                  std::span<const NewMessage* const> batch) {
     std::map<Key, const NewMessage*> firsts;  // folds repeats inside the batch; sorted by key
     for (const auto* message : batch) {
         firsts.try_emplace(key_of(*message), message);
@@ -148,61 +160,55 @@ Result<std::vector<Stored>> PostgresStore::store(std::span<const NewMessage* con
     for (const auto& [key, message] : firsts) {
         sorted.push_back(message);
     }
-    return pool_->transact(
-        Deadline::after(timeout_),
-        [&](postgres::Transaction& transaction) -> Result<std::vector<Stored>> {
-            const Params keys{bytes_column(sorted, &NewMessage::sender),
-                              bytes_column(sorted, &NewMessage::control_id),
-                              bytes_column(sorted, &NewMessage::sha256)};
-            Params claim = keys;
-            claim.push_back(column(sorted, [](const NewMessage& m) { return m.id; }));
-            claim.push_back(column(sorted, [](const NewMessage& m) { return m.received_at; }));
-            claim.push_back(bytes_column(sorted, &NewMessage::ack));
-            std::map<Uuid, bool> claimed;
-            const auto won = TRY(transaction.exec(kClaim, claim));
-            for (const auto row : won) {
-                claimed[row.get<Uuid>(0)] = true;
-            }
-            Messages fresh;
-            for (const auto* message : batch) {
-                if (claimed.contains(message->id)) {
-                    fresh.push_back(message);
-                }
-            }
-            std::map<Key, std::string> answers;
-            postgres::Rows stored;
-            std::vector<std::string> kept;  // owns the key bytes of `answers`
-            if (fresh.size() < sorted.size()) {
-                stored = TRY(transaction.exec(kStoredAnswers, keys));
-                kept.reserve(stored.size() * 3);
-                for (const auto row : stored) {
-                    const auto at = kept.size();
-                    for (int i = 0; i < 3; ++i) {
-                        kept.push_back(row.bytes(i));
-                    }
-                    answers[Key{kept[at], kept[at + 1], kept[at + 2]}] = row.bytes(3);
-                }
-            }
-            if (!fresh.empty()) {
-                TRY(transaction.exec(kInsert, insert_params(fresh)));
-            }
-            std::vector<Stored> results;
-            results.reserve(batch.size());
-            for (const auto* message : batch) {
-                const auto* first = firsts.at(key_of(*message));
-                if (claimed.contains(first->id)) {
-                    results.push_back({.duplicate = first != message, .ack = first->ack});
-                    continue;
-                }
-                const auto answer = answers.find(key_of(*message));
-                if (answer == answers.end()) {
-                    // The winner's row was purged between the two statements: come again.
-                    return fail(Code::aborted, "a duplicate's answer was purged");
-                }
-                results.push_back({.duplicate = true, .ack = answer->second});
-            }
-            return results;
-        });
+    const Params keys{bytes_column(sorted, &NewMessage::sender),
+                      bytes_column(sorted, &NewMessage::control_id),
+                      bytes_column(sorted, &NewMessage::sha256)};
+    Params claim = keys;
+    claim.push_back(column(sorted, [](const NewMessage& m) { return m.id; }));
+    claim.push_back(column(sorted, [](const NewMessage& m) { return m.received_at; }));
+    claim.push_back(bytes_column(sorted, &NewMessage::ack));
+    std::set<Uuid> claimed;
+    const auto won = TRY(transaction.exec(kClaim, claim));
+    for (const auto row : won) {
+        claimed.insert(row.get<Uuid>(0));
+    }
+    Messages fresh;
+    for (const auto* message : batch) {
+        if (claimed.contains(message->id)) {
+            fresh.push_back(message);
+        }
+    }
+    std::map<OwnKey, std::string> answers;
+    if (fresh.size() < sorted.size()) {
+        answers = TRY(stored_answers(transaction, keys));
+    }
+    if (!fresh.empty()) {
+        TRY(transaction.exec(kInsert, insert_params(fresh)));
+    }
+    std::vector<Stored> results;
+    results.reserve(batch.size());
+    for (const auto* message : batch) {
+        const auto* first = firsts.at(key_of(*message));
+        if (claimed.contains(first->id)) {
+            results.push_back({.duplicate = first != message, .ack = first->ack});
+            continue;
+        }
+        const auto answer = answers.find(OwnKey(key_of(*message)));
+        if (answer == answers.end()) {
+            // The winner's row was purged between the two statements: come again.
+            return fail(Code::aborted, "a duplicate's answer was purged");
+        }
+        results.push_back({.duplicate = true, .ack = answer->second});
+    }
+    return results;
+}
+
+}  // namespace
+
+Result<std::vector<Stored>> PostgresStore::store(std::span<const NewMessage* const> batch) {
+    return pool_->transact(Deadline::after(timeout_), [&](postgres::Transaction& transaction) {
+        return write(transaction, batch);
+    });
 }
 
 Result<void> PostgresStore::quarantine(std::span<const Quarantined* const> batch) {
@@ -217,9 +223,17 @@ Result<void> PostgresStore::quarantine(std::span<const Quarantined* const> batch
     return {};
 }
 
-Result<void> PostgresStore::ping() {
-    TRY(pool_->exec(Deadline::after(timeout_), "SELECT 1 FROM gantry.hl7_dedup LIMIT 0"));
-    return {};
+Result<void> PostgresStore::rehearse(const NewMessage& sample) {
+    bool worked = false;
+    const NewMessage* const batch = &sample;
+    auto done = pool_->transact(Deadline::after(timeout_),
+                                [&](postgres::Transaction& transaction) -> Result<void> {
+                                    TRY(write(transaction, {&batch, 1}));
+                                    worked = true;
+                                    // An error rolls back.
+                                    return fail(Code::cancelled, "rehearsed");
+                                });
+    return worked ? Result<void>() : done;
 }
 
 }  // namespace gantry::mllp

@@ -17,7 +17,7 @@ public:
 
     Result<std::vector<Stored>> store(std::span<const NewMessage* const> batch) override;
     Result<void> quarantine(std::span<const Quarantined* const> batch) override;
-    Result<void> ping() override;
+    Result<void> rehearse(const NewMessage& sample) override;
 
 private:
     postgres::Pool* pool_;

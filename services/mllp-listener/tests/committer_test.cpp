@@ -46,14 +46,15 @@ protected:
 
     // The control id is the sequence number, so that answers can be told apart.
     bool submit(std::uint64_t sequence, std::uint64_t connection = 1) {
+        auto& gave_up = connections.try_emplace(connection, new std::atomic<bool>).first->second;
         return committer->submit(
-            {connection, sequence, clock.steady_now(), message(std::to_string(sequence))});
+            {connection, sequence, clock.steady_now(), message(std::to_string(sequence)), gave_up});
     }
 
     bool submit_quarantined(std::uint64_t sequence) {
         Quarantined item{
             .id = {}, .received_at = {}, .peer = {}, .reason = "cut", .size = 9, .bytes = "123"};
-        return committer->submit({1, sequence, clock.steady_now(), std::move(item)});
+        return committer->submit({1, sequence, clock.steady_now(), std::move(item), nullptr});
     }
 
     // Waits for `count` completions and says what each of them answers, by sequence number.
@@ -93,6 +94,7 @@ protected:
     Intake intake{options, "gantry", clock};
     ListenerMetrics metrics{options, registry, clock};
     FakeStore store;
+    std::map<std::uint64_t, std::shared_ptr<std::atomic<bool>>> connections;
     std::mutex mutex;
     std::condition_variable changed;
     std::vector<Completion> completions;
@@ -220,6 +222,36 @@ TEST_F(CommitterTest, ClosesWithoutAnAnswerWhenACommitsOutcomeIsUnknown) {
     store.fail_with(std::nullopt);
     submit(1, 2);
     EXPECT_EQ(answers(2)[1], "AA");
+}
+
+TEST_F(CommitterTest, StoresNothingBehindAMessageThatGotNoAnswer) {
+    begin();
+    store.hold();
+    submit(1, 7);
+    store.wait_for_attempts(1);
+    submit(2, 7);
+    submit(3, 8);
+    store.fail_next(kUnknown);
+    store.release();
+    // Sent again, 1 would come behind 2.
+    const auto texts = answers(3);
+    EXPECT_EQ(texts.at(1), "close");
+    EXPECT_EQ(texts.at(2), "close");
+    EXPECT_EQ(texts.at(3), "AA");
+    EXPECT_THAT(store.stored(), ElementsAre("3"));
+}
+
+TEST_F(CommitterTest, DoesNotBlameMessagesForAStoreThatTakesNone) {
+    begin();
+    store.fail_with(Error{Code::permission_denied, "permission denied", "42501", {}});
+    submit(1);
+    clock.wait_for_sleepers(1);
+    EXPECT_EQ(completed(), 0U);
+    EXPECT_FALSE(committer->store_up());
+    store.fail_with(std::nullopt);
+    clock.advance(2s);
+    EXPECT_EQ(answers(1)[1], "AA");
+    EXPECT_THAT(store.quarantined(), IsEmpty());
 }
 
 TEST_F(CommitterTest, CommitsWhatWaitsBeforeItStops) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gantry::mllp {
@@ -29,6 +30,9 @@ public:
         changed_.wait(lock, [this] { return !held_; });
         if (failure_) {
             return std::unexpected(*failure_);
+        }
+        if (next_failure_) {
+            return std::unexpected(*std::exchange(next_failure_, std::nullopt));
         }
         if (refused) {
             return fail(Code::invalid_argument, "a value has not the form of its type", "22P02");
@@ -55,7 +59,7 @@ public:
         return {};
     }
 
-    Result<void> ping() override {
+    Result<void> rehearse(const NewMessage& /*sample*/) override {
         const std::lock_guard lock(mutex_);
         return failure_ ? Result<void>(std::unexpected(*failure_)) : Result<void>();
     }
@@ -79,6 +83,11 @@ public:
     void fail_with(std::optional<Error> error) {
         const std::lock_guard lock(mutex_);
         failure_ = std::move(error);
+    }
+    /// The next call of `store` fails with this.
+    void fail_next(Error error) {
+        const std::lock_guard lock(mutex_);
+        next_failure_ = std::move(error);
     }
     /// A batch with this control id is refused for what is in it.
     void refuse(const std::string& control_id) {
@@ -106,6 +115,7 @@ private:
     std::condition_variable changed_;
     bool held_ = false;
     std::optional<Error> failure_;
+    std::optional<Error> next_failure_;
     std::set<std::string> bad_;
     std::vector<std::vector<std::string>> attempts_;
     std::map<std::string, std::string> stored_;

@@ -79,9 +79,16 @@ TEST_F(IntakeTest, AnswersAMalformedFrameOnlyWhereItsEndWasSeen) {
 TEST_F(IntakeTest, RefusesWithAnErrorAMessageThatCannotBeStored) {
     const auto decision = read("MSH|^~\\&|A|B|||1||ADT^A01|7|P|2.5\r");
     ASSERT_TRUE(decision.message.has_value());
-    const auto answer = intake.refuse(*decision.message);
+    const auto answer = intake.refuse(*decision.message).answer;
     EXPECT_NE(answer.bytes.find("MSA|AE|7\r"), std::string::npos);
     EXPECT_NE(answer.bytes.find("207^Application internal error"), std::string::npos);
+}
+
+TEST_F(IntakeTest, MakesASampleThatIsWrittenLikeAnOrder) {
+    const auto sample = intake.sample();
+    EXPECT_TRUE(sample.makes_order);
+    EXPECT_EQ(sample.topic, "gantry.hl7.oml");
+    EXPECT_NE(sample.control_id, intake.sample().control_id);
 }
 
 TEST_F(IntakeTest, KeepsOddBytesOutOfText) {

@@ -97,7 +97,7 @@ TEST_F(StoreTest, StoresAllOfABatchOrNothing) {
 }
 
 TEST_F(StoreTest, SaysThatALostConnectionIsTransientAndRecovers) {
-    ASSERT_TRUE(store.ping().has_value());
+    ASSERT_TRUE(store.rehearse(intake.sample()).has_value());
     database.kill_sessions();
     const auto one = message("1");
     const std::vector<const NewMessage*> batch{&one};
@@ -107,6 +107,26 @@ TEST_F(StoreTest, SaysThatALostConnectionIsTransientAndRecovers) {
         stored = store.store(batch);
     }
     EXPECT_TRUE(stored.has_value());
+}
+
+TEST_F(StoreTest, RehearsesWithoutLeavingATrace) {
+    ASSERT_TRUE(store.rehearse(intake.sample()).has_value());
+    EXPECT_EQ(count("hl7_message"), 0);
+    EXPECT_EQ(count("hl7_dedup"), 0);
+    EXPECT_EQ(count("outbox_message"), 0);
+    EXPECT_EQ(count("job"), 0);
+}
+
+TEST_F(StoreTest, FindsInARehearsalThatTheStoreIsAtFault) {
+    database.exec("ALTER TABLE gantry.hl7_message RENAME TO elsewhere");
+    const auto one = message("1");
+    const std::vector<const NewMessage*> batch{&one};
+    const auto stored = store.store(batch);
+    ASSERT_FALSE(stored.has_value());
+    EXPECT_FALSE(stored.error().transient());
+    EXPECT_FALSE(store.rehearse(intake.sample()).has_value());
+    database.exec("ALTER TABLE gantry.elsewhere RENAME TO hl7_message");
+    EXPECT_TRUE(store.rehearse(intake.sample()).has_value());
 }
 
 }  // namespace
