@@ -129,13 +129,21 @@ private:
     public:
         EntryReporter(Impl& registry, Entry& entry) : registry_(registry), entry_(entry) {}
         void report(Status status, std::string detail) override {
-            registry_.publish(entry_, {status, std::move(detail)}, std::chrono::milliseconds{0});
+            registry_.report(entry_, {status, std::move(detail)});
         }
 
     private:
         Impl& registry_;
         Entry& entry_;
     };
+
+    void report(Entry& entry, CheckResult result) {
+        {
+            const std::lock_guard lock(mutex_);
+            set(entry, std::move(result), std::chrono::milliseconds{0});
+        }
+        tell_listeners();
+    }
 
     Entry& make_entry(const std::string& name, bool readiness) {
         auto entry = std::make_unique<Entry>();
@@ -195,15 +203,16 @@ private:
             if (entry.timed_out) {
                 return;  // Already published as a failure; the next run may say better.
             }
+            set(entry, std::move(result), std::chrono::duration_cast<milliseconds>(took));
         }
-        publish(entry, std::move(result), std::chrono::duration_cast<milliseconds>(took));
+        tell_listeners();
     }
 
     // Publishes the failure of runs that take too long, and asks them to end.
     void call_time_outs(const std::stop_token& stop) {
         constexpr std::chrono::milliseconds kStep{500};
         do {
-            std::vector<std::pair<Entry*, std::stop_source>> late;
+            std::vector<std::stop_source> late;
             {
                 const std::lock_guard lock(mutex_);
                 const SteadyTime now = clock_.steady_now();
@@ -211,33 +220,31 @@ private:
                     if (entry->running_since && !entry->timed_out &&
                         now - *entry->running_since >= entry->check->timeout) {
                         entry->timed_out = true;
-                        late.emplace_back(entry.get(), entry->run_stop);
+                        set(*entry, {entry->check->on_failure, "timed out"}, entry->check->timeout);
+                        late.push_back(entry->run_stop);
                     }
                 }
             }
-            for (auto& [entry, run_stop] : late) {
+            // Outside the lock: what the check has registered for its stop runs here.
+            for (auto& run_stop : late) {
                 run_stop.request_stop();
-                publish(*entry, {entry->check->on_failure, "timed out"}, entry->check->timeout);
             }
             tell_listeners();  // A result may have become stale.
         } while (clock_.sleep_for(kStep, stop));
     }
 
-    void publish(Entry& entry, CheckResult result, std::chrono::milliseconds took) {
-        {
-            const std::lock_guard lock(mutex_);
-            Snapshot& snapshot = entry.snapshot;
-            const bool changed = snapshot.status != result.status;
-            entry.last_run = clock_.steady_now();
-            snapshot.checked = clock_.now();
-            snapshot.duration = took;
-            snapshot.detail = std::move(result.detail);
-            if (changed) {
-                snapshot.since = snapshot.checked;
-                snapshot.status = result.status;
-            }
+    // The caller holds mutex_, and calls `tell_listeners` without it.
+    void set(Entry& entry, CheckResult result, std::chrono::milliseconds took) {
+        Snapshot& snapshot = entry.snapshot;
+        const bool changed = snapshot.status != result.status;
+        entry.last_run = clock_.steady_now();
+        snapshot.checked = clock_.now();
+        snapshot.duration = took;
+        snapshot.detail = std::move(result.detail);
+        if (changed) {
+            snapshot.since = snapshot.checked;
+            snapshot.status = result.status;
         }
-        tell_listeners();
     }
 
     void tell_listeners() {

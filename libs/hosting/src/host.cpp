@@ -104,6 +104,9 @@ private:
         guard_.cancel_soft_limit();
         if (stopping()) {
             // Also when the service under way gave up because of that: no failure.
+            if (failure && failure->error.code != Code::cancelled) {
+                logging::warning("start ended early", failure->error, {{"name", failure->service}});
+            }
             return false;
         }
         if (!failure && !start_timed_out_) {
@@ -151,7 +154,8 @@ private:
         guard_.note("running the callbacks after the stop");
         context_.lifetime.enter(Phase::stopped);
         supervisor_.destroy_all();
-        guard_.stop();
+        // The guard goes on: what the services shared is destroyed while it watches.
+        guard_.note("destroying what the services shared");
     }
 
     [[nodiscard]] int exit_code() const {

@@ -69,12 +69,15 @@ int run_host(const Program& program, const CommonOptions& common, const config::
     int code = kExitStartFailed;
     if (host) {
         code = (*host)->run();
-        host->reset();
     } else {
         logging::error("start failed", host.error());
     }
+    // Before the host, whose limit holds for this as well.
     if (program.destroy) {
         program.destroy();
+    }
+    if (host) {
+        host->reset();
     }
     logging::info("stopped", {{"cause", lifetime.cause()}, {"exit_code", code}});
     return code;

@@ -2,6 +2,7 @@
 
 #include "attempt.hpp"
 
+#include "gantry/hosting/background_service.hpp"
 #include "gantry/logging/log.hpp"
 
 #include <algorithm>
@@ -39,7 +40,6 @@ std::optional<ServiceError> Supervisor::start_all(const std::stop_token& aborted
         }
         guard_.note("starting service `" + slot->name + "`");
         if (auto started = start_one(*slot, aborted); !started) {
-            slot->reporter->report(health::Status::unhealthy, "start failed");
             return ServiceError{slot->name, std::move(started).error()};
         }
         logging::debug("service started", {{"name", slot->name}});
@@ -47,8 +47,17 @@ std::optional<ServiceError> Supervisor::start_all(const std::stop_token& aborted
     return std::nullopt;
 }
 
+void Supervisor::enter(Slot& slot, State state, health::Status status, std::string detail) {
+    const std::lock_guard lock(slot.mutex);
+    slot.state = state;
+    slot.reporter->report(status, std::move(detail));
+}
+
 Result<void> Supervisor::start_one(Slot& slot, const std::stop_token& aborted) {
     const int generation = ++slot.generation;
+    // Also where the start fails: the last instance's health says nothing about the next one's.
+    slot.started_at = context_.clock.steady_now();
+    enter(slot, State::starting, health::Status::degraded, "starting");
     auto started = attempt([&]() -> Result<void> {
         slot.instance = slot.factory();
         if (!slot.instance) {
@@ -62,16 +71,25 @@ Result<void> Supervisor::start_one(Slot& slot, const std::stop_token& aborted) {
     if (!started) {
         // Destruction ends whatever the half-started instance had begun.
         slot.instance.reset();
-        slot.state = State::absent;
+        enter(slot, State::absent, health::Status::unhealthy, "start failed");
         return started;
     }
     slot.started_at = context_.clock.steady_now();
-    slot.state = State::running;
-    slot.reporter->report(health::Status::healthy, "running");
+    if (dynamic_cast<const BackgroundService*>(slot.instance.get()) != nullptr) {
+        // A loop has shown its own state since its thread began; that must not be overwritten.
+        const std::lock_guard lock(slot.mutex);
+        slot.state = State::running;
+    } else {
+        enter(slot, State::running, health::Status::healthy, "running");
+    }
     return {};
 }
 
 void Supervisor::ended(Slot& slot, int generation, Result<void> outcome) {
+    if (!outcome && outcome.error().code == Code::cancelled &&
+        context_.lifetime.stopping().stop_requested()) {
+        outcome = {};  // It followed the process's stop before its own turn: no fault.
+    }
     const OnEnd action = outcome ? slot.policy.on_return : slot.policy.on_fault;
     if (outcome) {
         logging::info("service ended by itself", {{"name", slot.name}});
@@ -115,12 +133,12 @@ void Supervisor::handle(const End& end) {
     if (end.generation != slot.generation || slot.state == State::stopped) {
         return;
     }
+    ++slot.generation;  // An instance ends once, though its start fails after its loop has.
     const OnEnd action = end.outcome ? slot.policy.on_return : slot.policy.on_fault;
-    slot.state = State::ended;
     if (action == OnEnd::restart) {
         plan_restart(slot, end.outcome);
     } else {
-        slot.reporter->report(health::Status::unhealthy, "stopped unexpectedly");
+        enter(slot, State::ended, health::Status::unhealthy, "stopped unexpectedly");
     }
 }
 
@@ -134,7 +152,7 @@ void Supervisor::plan_restart(Slot& slot, const Result<void>& outcome) {
         slot.recent_restarts.pop_front();
     }
     if (std::cmp_greater_equal(slot.recent_restarts.size(), slot.policy.max_restarts)) {
-        slot.reporter->report(health::Status::unhealthy, "stopped: restarted too often");
+        enter(slot, State::ended, health::Status::unhealthy, "stopped: restarted too often");
         Error error = outcome ? Error{Code::internal, "ended by itself", {}, {}} : outcome.error();
         context_.lifetime.fault(slot.name,
                                 std::move(error).with_context(
@@ -144,8 +162,7 @@ void Supervisor::plan_restart(Slot& slot, const Result<void>& outcome) {
     }
     const milliseconds pause = slot.backoff.next();
     slot.restart_at = now + pause;
-    slot.state = State::waiting;
-    slot.reporter->report(health::Status::degraded, "restarting");
+    enter(slot, State::waiting, health::Status::degraded, "restarting");
     logging::warning("service will be restarted", {{"name", slot.name}, {"in_ms", pause}});
 }
 
@@ -195,8 +212,7 @@ std::vector<ServiceError> Supervisor::stop_all(Deadline total) {
         guard_.note("stopping service `" + slot->name + "`");
         const SteadyTime began = context_.clock.steady_now();
         auto stopped = stop_one(*slot, total);
-        slot->state = State::stopped;
-        slot->reporter->report(health::Status::unhealthy, "stopped");
+        enter(*slot, State::stopped, health::Status::unhealthy, "stopped");
         const auto took =
             std::chrono::duration_cast<milliseconds>(context_.clock.steady_now() - began);
         if (stopped || stopped.error().code == Code::cancelled) {
@@ -223,14 +239,15 @@ void Supervisor::look_for_stalls() {
     const auto stalled = context_.watchdog.stalled();
     for (auto& slot : slots_) {
         const bool is_stalled = std::ranges::find(stalled, slot->name) != stalled.end();
+        const std::lock_guard lock(slot->mutex);
         if (is_stalled == slot->shown_stalled) {
             continue;
         }
         slot->shown_stalled = is_stalled;
-        if (is_stalled) {
-            slot->reporter->report(health::Status::unhealthy, "stalled");
-        } else if (slot->state == State::running) {
-            slot->reporter->report(health::Status::healthy, "running");
+        // In every other state the host says more.
+        if (slot->state == State::running) {
+            slot->reporter->report(is_stalled ? health::Status::unhealthy : health::Status::healthy,
+                                   is_stalled ? "stalled" : "running");
         }
     }
 }

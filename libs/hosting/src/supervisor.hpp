@@ -5,7 +5,6 @@
 #include "gantry/hosting/alarm.hpp"
 #include "gantry/hosting/host.hpp"
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -50,15 +49,14 @@ public:
     void look_for_stalls();
 
 private:
-    enum class State { absent, running, waiting, ended, stopped };
+    enum class State { absent, starting, running, waiting, ended, stopped };
 
     struct Slot {
         std::string name;
         ServiceFactory factory;
         FaultPolicy policy;
         std::unique_ptr<HostedService> instance;
-        std::atomic<State> state{State::absent};
-        int generation = 0;
+        int generation = 0;  // Of the instance whose end counts.
         SteadyTime started_at;
         SteadyTime restart_at = SteadyTime::max();
         Backoff backoff;
@@ -66,7 +64,11 @@ private:
         int restarts = 0;
         health::Reporter* reporter = nullptr;
         metrics::Counter* restart_counter = nullptr;
-        bool shown_stalled = false;  // The guard's thread only.
+        // Guarded by mutex, and changed together with what the reporter shows; the host's thread
+        // alone writes the state.
+        std::mutex mutex;
+        State state = State::absent;
+        bool shown_stalled = false;
     };
 
     struct End {
@@ -75,6 +77,8 @@ private:
         Result<void> outcome;
     };
 
+    /// Enters `state` and shows it as the service's health.
+    static void enter(Slot& slot, State state, health::Status status, std::string detail);
     Result<void> start_one(Slot& slot, const std::stop_token& aborted);
     void ended(Slot& slot, int generation, Result<void> outcome);
     void handle(const End& end);

@@ -15,7 +15,7 @@ struct WorkOptions {
     std::string mode = "run";
     void bind(config::Binder& binder) {
         binder.add("work.mode", mode, "How the worker behaves.")
-            .one_of({"run", "throw", "fail_start", "hang_stop"});
+            .one_of({"run", "throw", "fail_start", "hang_stop", "hang_destroy"});
     }
 };
 
@@ -56,6 +56,13 @@ public:
     using Options = WorkOptions;
 
     App(const Options& options, hosting::Context& context) : options_(options), context_(context) {}
+    ~App() {
+        if (options_.mode == "hang_destroy") {
+            context_.clock.sleep_for(std::chrono::hours{1}, {});
+        }
+    }
+    App(const App&) = delete;
+    App& operator=(const App&) = delete;
 
     void compose(hosting::HostBuilder& host) {
         host.add("worker", [this] { return std::make_unique<Worker>(options_.mode, context_); });

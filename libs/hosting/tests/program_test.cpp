@@ -148,6 +148,14 @@ TEST(Program, HangingStopNamesTheCulpritAndExitsWith124) {
     EXPECT_THAT(child.output(), HasSubstr("`worker`"));
 }
 
+TEST(Program, HangingDestructionOfTheAppExitsWith124) {
+    Child child({"--work.mode=hang_destroy", "--host.stop_timeout=300ms"});
+    ASSERT_TRUE(child.wait_for(kStarted));
+    child.signal(SIGTERM);
+    EXPECT_EQ(child.exit_code(), 124);
+    EXPECT_THAT(child.output(), HasSubstr("destroying what the services shared"));
+}
+
 TEST(Program, BadOptionsAreAllReportedWith78) {
     Child child({"--work.mode=dance", "--host.stop_timeot=1s", "--log.level=loud", "stray"});
     EXPECT_EQ(child.exit_code(), 78);
