@@ -114,7 +114,7 @@ TEST_F(SupervisorTest, BackoffDoublesUpToItsCapWithFullJitter) {
 
 TEST_F(SupervisorTest, AHealthyPeriodBeginsTheBackoffAnew) {
     FaultPolicy policy = kRestart;
-    policy.backoff = {500ms, 30s, 0ms};
+    policy.backoff = {500ms, 30s, 1ms};
     supervise({"a"}, policy);
     for (int i = 0; i < 8; ++i) {
         end("a");
