@@ -1,0 +1,130 @@
+#include "bench.hpp"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+
+namespace gantry::relay {
+namespace {
+
+using testing::Bench;
+using testing::judge;
+using testing::Load;
+using testing::Mode;
+
+// The promise is 10 s; a busy machine gets more before the test calls it broken.
+constexpr milliseconds kTakeover{20'000};
+
+class Takeover : public ::testing::TestWithParam<Mode> {
+protected:
+    Bench bench_{GetParam()};
+
+    void await_leader(const testing::RelayProcess& relay) {
+        ASSERT_TRUE(Bench::eventually([&] { return relay.logged("\"msg\":\"leading\""); }))
+            << relay.log();
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, Takeover, ::testing::Values(Mode::wal, Mode::polling),
+                         [](const auto& mode) {
+                             return mode.param == Mode::wal ? "Wal" : "Polling";
+                         });
+
+TEST_P(Takeover, FollowsAKilledLeader) {
+    auto first = bench_.relay();
+    await_leader(*first);
+    auto second = bench_.relay();
+    Load load(bench_.database().url(), bench_.events());
+    ASSERT_FALSE(bench_.read(bench_.events(), 300).empty());
+    EXPECT_FALSE(second->logged("\"msg\":\"leading\""));
+    first->kill();
+    ASSERT_TRUE(Bench::eventually([&] { return second->logged("\"msg\":\"leading\""); }, kTakeover))
+        << second->log();
+    ASSERT_TRUE(Bench::eventually(
+        [&] { return bench_.read(bench_.events(), 1).back().header("ce_gantryepoch") != "1"; },
+        kTakeover));
+    const auto committed = load.stop();
+    const auto verdict = judge(bench_.read(bench_.events(), committed));
+    EXPECT_EQ(verdict.different, committed) << second->log();
+    EXPECT_EQ(verdict.disorder, "");
+    RecordProperty("duplicates", static_cast<int>(verdict.duplicates));
+}
+
+TEST_P(Takeover, FencesALeaderThatWasFrozen) {
+    auto first = bench_.relay();
+    await_leader(*first);
+    auto second = bench_.relay();
+    Load load(bench_.database().url(), bench_.events());
+    ASSERT_FALSE(bench_.read(bench_.events(), 300).empty());
+    first->signal(SIGSTOP);
+    ASSERT_TRUE(Bench::eventually([&] { return second->logged("\"msg\":\"leading\""); }, kTakeover))
+        << second->log();
+    const auto before = bench_.read(bench_.events(), 1).size();
+    ASSERT_TRUE(Bench::eventually(
+        [&] { return bench_.read(bench_.events(), 1).size() > before + 100; }, kTakeover))
+        << second->log();
+    first->signal(SIGCONT);
+    ASSERT_TRUE(Bench::eventually([&] {
+        return first->logged("no longer leading") || first->logged("lost its database");
+    })) << first->log();
+    const auto committed = load.stop();
+    const auto verdict = judge(bench_.read(bench_.events(), committed));
+    EXPECT_EQ(verdict.different, committed) << second->log();
+    EXPECT_EQ(verdict.disorder, "");
+    EXPECT_EQ(bench_.epoch(), 2);
+    EXPECT_EQ(first->stop(), 0);
+}
+
+TEST_P(Takeover, IsImmediateAfterAGracefulStop) {
+    auto first = bench_.relay();
+    await_leader(*first);
+    auto second = bench_.relay();
+    Load load(bench_.database().url(), bench_.events());
+    ASSERT_FALSE(bench_.read(bench_.events(), 300).empty());
+    ASSERT_TRUE(Bench::eventually([&] { return second->logged("\"msg\":\"started\""); }));
+    EXPECT_EQ(first->stop(), 0);
+    EXPECT_TRUE(Bench::eventually([&] { return second->logged("\"msg\":\"leading\""); },
+                                  milliseconds{4'000}));
+    const auto committed = load.stop();
+    const auto verdict = judge(bench_.read(bench_.events(), committed));
+    EXPECT_EQ(verdict.different, committed) << second->log();
+    EXPECT_EQ(verdict.duplicates, 0U);
+    EXPECT_EQ(verdict.disorder, "");
+}
+
+TEST_P(Takeover, GoesOnFromItsStoredProgress) {
+    std::size_t count = 0;
+    for (int round = 0; round < 3; ++round) {
+        auto relay = bench_.relay();
+        for (int i = 0; i < 20; ++i, ++count) {
+            bench_.publish("k", "k:" + std::to_string(count));
+        }
+        ASSERT_EQ(bench_.read(bench_.events(), count).size(), count) << relay->log();
+        ASSERT_EQ(relay->stop(), 0) << relay->log();
+        bench_.publish("k", "k:" + std::to_string(count++));
+    }
+    auto relay = bench_.relay();
+    const auto verdict = judge(bench_.read(bench_.events(), count));
+    EXPECT_EQ(verdict.different, count) << relay->log();
+    EXPECT_EQ(verdict.duplicates, 0U);
+    EXPECT_EQ(verdict.disorder, "");
+}
+
+TEST_P(Takeover, GoesOnInTheMiddleOfAHugeTransaction) {
+    auto relay = bench_.relay({"--relay.inflight_bytes=2MiB"});
+    await_leader(*relay);
+    bench_.database().exec(
+        "SELECT count(gantry.publish($1, 'k' || i % 10, 't', "
+        "('k' || i % 10 || ':' || i || repeat(' ', 300))::bytea)) FROM generate_series(1, 50000) i",
+        {bench_.events()});
+    ASSERT_FALSE(bench_.read(bench_.events(), 2'000).empty());
+    relay->kill();
+    relay = bench_.relay();
+    const auto verdict = judge(bench_.read(bench_.events(), 50'000, milliseconds{90'000}));
+    EXPECT_EQ(verdict.different, 50'000U) << relay->log();
+    EXPECT_EQ(verdict.disorder, "");
+    RecordProperty("duplicates", static_cast<int>(verdict.duplicates));
+}
+
+}  // namespace
+}  // namespace gantry::relay
