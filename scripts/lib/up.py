@@ -32,7 +32,9 @@ def main():
         if not name.endswith("_PID"):
             print(f"  {name:<28} {'(in gantry.env)' if name == 'GANTRY_DATABASE_URL' else value}")
     file = os.path.relpath(stack.run_dir / "gantry.env")
-    print(f"\nGantry is up. In your shell:  . {file if '/' in file else './' + file}"
+    if file.startswith(".."):
+        file = stack.run_dir / "gantry.env"
+    print(f"\nGantry is up. In your shell:  . {file}"
           "\nthen, for example:            curl -s \"$GANTRY_HTTP/v1/jobs\" -H 'Content-Type: application/json'"
           " -d '{\"queue\":\"default\",\"type\":\"gantry.echo\",\"payload\":\"aGVsbG8=\"}'")
     return 0
