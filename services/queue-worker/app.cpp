@@ -18,6 +18,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -29,6 +30,16 @@ Options named(Options options) {
     if (options.kafka.client_id.empty()) {
         options.kafka.client_id = App::kName;
     }
+    return options;
+}
+
+/// Completer, leases, dispatcher and promoter never wait for a connection, nor long for an answer.
+postgres::Options for_control(postgres::Options options) {
+    constexpr milliseconds kStatement{8'000};
+    constexpr milliseconds kConnect{3'000};
+    options.pool_size = 4;
+    options.statement_timeout = std::min(options.statement_timeout, kStatement);
+    options.connect_timeout = std::min(options.connect_timeout, kConnect);
     return options;
 }
 
@@ -55,23 +66,25 @@ App::App(const Options& options, hosting::Context& context)
       context_(context),
       owner_(owner_name()),
       pool_(options_.postgres, context.metrics),
-      worker_pool_(options_.postgres, context.metrics),
+      handler_pool_(options_.postgres, context.metrics),
+      control_pool_(for_control(options_.postgres), context.metrics),
       kafka_(make_admin(options_.kafka)),
       http_(orders::make_http_client()),
       enqueuer_(pool_, context.clock, context.metrics),
       jobs_(pool_),
       orders_(pool_, context.clock, options_.kafka.topic("events.orders")),
-      order_effects_(worker_pool_, context.clock, options_.kafka.topic("events.orders")),
+      order_effects_(handler_pool_, context.clock, options_.kafka.topic("events.orders")),
       metrics_(context.metrics, handlers_),
       work_(static_cast<std::size_t>(options_.worker.channel_capacity), metrics_),
-      completions_(worker_pool_, owner_, options_.kafka.topic("dead.jobs")),
-      leases_(worker_pool_, owner_),
-      partitions_(worker_pool_, owner_),
+      completions_(control_pool_, owner_, options_.kafka.topic("dead.jobs")),
+      completions_with_effects_(handler_pool_, owner_, options_.kafka.topic("dead.jobs")),
+      leases_(control_pool_, owner_),
+      partitions_(control_pool_, owner_),
       sink_(completions_, leases_),
-      completer_(sink_, context.clock, context.metrics),
-      runner_(handlers_, completer_, completions_, work_, context.clock) {
+      runner_(handlers_, completer_, completions_with_effects_, work_, context.clock),
+      completer_(sink_, context.clock, context.metrics) {
     add_builtin_handlers(handlers_, context.clock);
-    orders::add_handlers(handlers_, order_effects_, worker_pool_,
+    orders::add_handlers(handlers_, order_effects_, handler_pool_,
                          options_.kafka.topic("events.orders"));
 }
 
@@ -81,11 +94,11 @@ void App::compose(hosting::HostBuilder& host) {
     ENSURE(context_.health.add(kafka::readiness_check(*kafka_)), "the health check kafka is new");
     host.add("admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
     host.add("maintenance", [this] {
-        return std::make_unique<Maintenance>("maintenance", context_, worker_pool_,
+        return std::make_unique<Maintenance>("maintenance", context_, handler_pool_,
                                              options_.worker.maintain_every);
     });
     host.add("promoter", [this] {
-        return std::make_unique<jobs::Promoter>("promoter", context_, worker_pool_,
+        return std::make_unique<jobs::Promoter>("promoter", context_, control_pool_,
                                                 options_.worker.promote_every);
     });
     host.add("rescuer", [this] {
@@ -95,7 +108,7 @@ void App::compose(hosting::HostBuilder& host) {
     });
     if (!options_.sync.url.empty()) {
         host.add("order-sync", [this] {
-            return std::make_unique<orders::OrderSyncWorker>("order-sync", context_, worker_pool_,
+            return std::make_unique<orders::OrderSyncWorker>("order-sync", context_, handler_pool_,
                                                              *http_, options_.sync);
         });
     }
@@ -107,7 +120,7 @@ void App::compose(hosting::HostBuilder& host) {
     host.add("dispatcher", [this] {
         return std::make_unique<Dispatcher>(
             "dispatcher", context_,
-            Dispatcher::Parts{options_, work_, runner_, completer_, partitions_, worker_pool_,
+            Dispatcher::Parts{options_, work_, runner_, completer_, partitions_, control_pool_,
                               options_.kafka.topic("dead.jobs")});
     });
     host.add("grpc", [this] {

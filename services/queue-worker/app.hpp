@@ -40,8 +40,10 @@ private:
     Options options_;
     hosting::Context& context_;
     std::string owner_;
-    postgres::Pool pool_;         // the API's
-    postgres::Pool worker_pool_;  // so that a burst of calls cannot starve the workers, nor they it
+    postgres::Pool pool_;  // the API's
+    postgres::Pool
+        handler_pool_;  // so that a burst of calls cannot starve the handlers, nor they it
+    postgres::Pool control_pool_;  // for what keeps jobs alive: a connection for each of its loops
     std::unique_ptr<kafka::Admin> kafka_;
     std::unique_ptr<orders::HttpClient> http_;
     jobs::Enqueuer enqueuer_;
@@ -51,12 +53,14 @@ private:
     jobs::Registry handlers_;
     JobMetrics metrics_;
     Work work_;
-    jobs::CompletionStore completions_;
+    jobs::CompletionStore completions_;  // the completer's
+    jobs::CompletionStore completions_with_effects_;
     jobs::LeaseStore leases_;
     jobs::PartitionStore partitions_;
     jobs::SqlCompletionSink sink_;
-    jobs::Completer completer_;
     Runner runner_;
+    // Last: its thread calls back into the runner and the work.
+    jobs::Completer completer_;
 };
 
 }  // namespace gantry::worker

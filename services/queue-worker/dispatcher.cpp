@@ -12,7 +12,9 @@ namespace {
 
 constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kBusyWait{2};
-constexpr milliseconds kPausedWait{5};
+constexpr milliseconds kFullWait{5};
+// Pausing throws away what was fetched ahead, so a full channel is first given time to drain.
+constexpr milliseconds kPauseAfter{200};
 constexpr milliseconds kCommitEvery{200};
 constexpr milliseconds kKafkaWarningEvery{10'000};
 constexpr milliseconds kDatabaseLimit{3'000};
@@ -25,7 +27,10 @@ constexpr milliseconds kLetFinish{2'000};
 constexpr milliseconds kAfterAsking{2'500};
 constexpr milliseconds kLastFlush{1'500};
 constexpr milliseconds kClose{1'500};
+constexpr milliseconds kStop{8'000};  // all of it together, well within the host's limit
+// Records before their check, and wake-ups that wait for a key or an older copy.
 constexpr std::size_t kMostWaiting = 1'000;
+constexpr std::size_t kMostInside = 2'000;
 
 kafka::ConsumerSettings consumer_settings(const kafka::Options& options) {
     kafka::ConsumerSettings settings;
@@ -63,8 +68,13 @@ Result<void> Dispatcher::execute(std::stop_token stop) {
     TRY(consumer_->subscribe(topics));
     report(health::Status::degraded, "joining the consumer group");
     run_executors();
-    while (!stop.stop_requested()) {
-        turn();
+    try {
+        while (!stop.stop_requested()) {
+            turn();
+        }
+    } catch (...) {
+        stop_all();
+        throw;
     }
     stop_all();
     return {};
@@ -82,18 +92,12 @@ void Dispatcher::run_executors() {
 
 void Dispatcher::turn() {
     beat();
-    // A whole batch of what is there, so that one query checks it.
-    auto event = consumer_->poll(patience());
-    std::size_t taken = 0;
-    while (true) {
-        const bool record = std::holds_alternative<kafka::Message>(event);
-        const bool idle = std::holds_alternative<kafka::Idle>(event);
-        handle(std::move(event));
-        taken += record ? 1 : 0;
-        if (idle || !record || taken >= RecordDesk::kBatch) {
-            break;
-        }
-        event = consumer_->poll(milliseconds{0});
+    if (paused_) {
+        handle(consumer_->poll(database_away_ ? kIdleWait : kFullWait));
+    } else if (full()) {
+        parts_.work.queue.wait_for_taker(kFullWait);
+    } else {
+        read();
     }
     claim();
     work_off();
@@ -101,28 +105,29 @@ void Dispatcher::turn() {
     commit_soon();
 }
 
+void Dispatcher::read() {
+    // A whole batch of what is there, so that one query checks it.
+    auto event = consumer_->poll(patience());
+    for (std::size_t taken = 1;; ++taken) {
+        const bool record = std::holds_alternative<kafka::Message>(event);
+        handle(std::move(event));
+        if (!record || taken >= RecordDesk::kBatch) {
+            return;
+        }
+        event = consumer_->poll(milliseconds{0});
+    }
+}
+
 milliseconds Dispatcher::patience() {
-    const auto now = context().clock.steady_now();
-    if (database_away_ || claim_due_) {
-        return std::clamp(std::chrono::ceil<milliseconds>(next_step_ - now), milliseconds{1},
-                          kIdleWait);
-    }
-    if (desk_.waiting() > 0) {
-        return kBusyWait;
-    }
-    if (paused_ || parts_.work.in_flight.size() > 0) {
-        return kPausedWait;
-    }
-    return kIdleWait;
+    const bool soon = desk_.waiting() > 0 || parts_.work.in_flight.waiting() > 0;
+    return soon ? kBusyWait : kIdleWait;
 }
 
 void Dispatcher::handle(kafka::Event event) {
     if (const auto* record = std::get_if<kafka::Message>(&event)) {
         take(*record);
     } else if (auto* given = std::get_if<kafka::Assigned>(&event)) {
-        to_claim_ = std::move(given->partitions);
-        claim_due_ = true;
-        next_step_ = {};
+        accept(std::move(given->partitions));
     } else if (const auto* revoked = std::get_if<kafka::Revoked>(&event)) {
         give_back(*revoked);
     } else if (const auto* committed = std::get_if<kafka::Committed>(&event)) {
@@ -142,7 +147,23 @@ void Dispatcher::take(const kafka::Message& record) {
     const auto queue = queue_of_topic_.find(record.topic);
     if (source && queue != queue_of_topic_.end()) {
         desk_.take(record, *source, queue->second);
+    } else if (claim_due_) {
+        early_.push_back(record);
     }
+}
+
+void Dispatcher::accept(std::vector<kafka::TopicPartition> partitions) {
+    // At once, although the epochs are not raised yet: a member that keeps the group waiting holds
+    // up everybody's next rebalance. Nothing is read before `claim`.
+    if (const auto answered = consumer_->assign(partitions); !answered) {
+        logging::warning("the assignment was not taken", answered.error());
+        return;
+    }
+    assigned_ = std::move(partitions);
+    claim_due_ = true;
+    paused_ = false;
+    next_step_ = {};
+    pace();
 }
 
 void Dispatcher::claim() {
@@ -150,41 +171,38 @@ void Dispatcher::claim() {
         return;
     }
     std::vector<std::pair<std::string, std::int32_t>> places;
-    for (const auto& one : to_claim_) {
+    for (const auto& one : assigned_) {
         places.emplace_back(one.topic, one.partition);
     }
-    auto claimed = parts_.partitions.claim(places, parts_.options.worker.concurrency,
-                                           Deadline::after(kDatabaseLimit, context().clock));
+    const auto claimed = parts_.partitions.claim(places, parts_.options.worker.concurrency,
+                                                 Deadline::after(kDatabaseLimit, context().clock));
     if (!claimed) {
         next_step_ = context().clock.steady_now() + database_backoff_.next();
-        report(health::Status::degraded,
-               "partitions cannot be claimed: " + claimed.error().message);
+        if (!std::exchange(database_away_, true)) {
+            logging::warning("partitions wait for the database", claimed.error());
+        }
+        show();
         return;
     }
     database_backoff_.reset();
     claim_due_ = false;
     parts_.work.book.open(*claimed);
-    if (const auto answered = consumer_->assign(to_claim_); !answered) {
-        logging::warning("the assignment was not taken", answered.error());
-        parts_.work.book.close(*claimed);
-        return;
+    for (const auto& record : std::exchange(early_, {})) {
+        take(record);
     }
-    assigned_ = std::exchange(to_claim_, {});
-    paused_ = false;
     logging::info("took partitions", {{"partitions", assigned_.size()}});
-    report(health::Status::healthy, "has " + std::to_string(assigned_.size()) + " partitions");
+    show();
 }
 
 void Dispatcher::give_back(const kafka::Revoked& revoked) {
     claim_due_ = false;
-    to_claim_.clear();
+    early_.clear();
     // Eager protocol: all of them go at once.
     const auto sources = parts_.work.book.sources();
     parts_.work.book.drain(sources);
-    bool clean = !revoked.lost;
+    bool clean = false;
     if (!revoked.lost && !sources.empty()) {
-        lease_or_wait(sources);
-        clean = parts_.completer.flush(Deadline::after(kFlush, context().clock));
+        clean = finish_or_lease(sources);
         beat();
         if (const auto offsets = parts_.work.book.take_commits(); !offsets.empty()) {
             if (const auto done =
@@ -195,7 +213,7 @@ void Dispatcher::give_back(const kafka::Revoked& revoked) {
             }
         }
     }
-    if (clean && !sources.empty()) {
+    if (clean) {
         if (const auto released = parts_.partitions.release(
                 sources, Deadline::after(kDatabaseLimit, context().clock));
             !released) {
@@ -208,60 +226,90 @@ void Dispatcher::give_back(const kafka::Revoked& revoked) {
     }
     assigned_.clear();
     paused_ = false;
-    logging::info("gave partitions back", {{"partitions", sources.size()}, {"lost", revoked.lost}});
-    report(health::Status::degraded, "waiting for partitions");
+    logging::info("gave partitions back",
+                  {{"partitions", sources.size()}, {"lost", revoked.lost}, {"clean", clean}});
+    show();
 }
 
-void Dispatcher::lease_or_wait(const std::vector<jobs::Source>& sources) {
-    const auto running = parts_.work.runs.wait_until_none(
-        [&](const Run& run) {
-            return !run.handler_ended && run.lease == Run::Lease::none &&
-                   is_of(run.task.source, sources);
-        },
-        Deadline::after(kDrain, context().clock));
-    for (const auto& run : running) {
-        request_lease(parts_.work, parts_.completer, run);
+bool Dispatcher::finish_or_lease(const std::vector<jobs::Source>& sources) {
+    auto& clock = context().clock;
+    const auto holds_offset = [&](const Run& run) {
+        return run.lease != Run::Lease::held && is_of(run.task.source, sources);
+    };
+    for (const auto& run :
+         parts_.work.runs.wait_until_none(holds_offset, Deadline::after(kDrain, clock))) {
+        if (!run->handler_ended) {
+            request_lease(parts_.work, parts_.completer, run);
+        }
     }
+    const auto flushed = Deadline::after(kFlush, clock);
+    return parts_.completer.flush(flushed) &&
+           parts_.work.runs.wait_until_none(holds_offset, flushed).empty();
 }
 
 void Dispatcher::work_off() {
     const auto now = context().clock.steady_now();
-    if (now < next_step_) {
+    if (now < next_step_ || claim_due_) {
         return;
     }
     const auto done = desk_.step();
     if (done) {
         if (std::exchange(database_away_, false)) {
-            logging::info("the database answers again");
-            report(health::Status::healthy,
-                   "has " + std::to_string(assigned_.size()) + " partitions");
+            logging::info("no record waits for the database any more");
+            show();
         }
         database_backoff_.reset();
         return;
     }
     if (!std::exchange(database_away_, true)) {
         logging::warning("records wait for the database", done.error());
-        report(health::Status::degraded, "records wait for the database");
+        show();
     }
     next_step_ = now + database_backoff_.next();
 }
 
+void Dispatcher::show() {
+    if (database_away_) {
+        report(health::Status::degraded, "waiting for the database");
+    } else if (assigned_.empty()) {
+        report(health::Status::degraded, "has no partitions");
+    } else {
+        report(health::Status::healthy, "has " + std::to_string(assigned_.size()) + " partitions");
+    }
+}
+
+bool Dispatcher::full() const {
+    const auto& work = parts_.work;
+    return work.queue.full() || work.bytes() >= RecordDesk::kMostBytes ||
+           work.in_flight.size() >= kMostInside + work.queue.capacity();
+}
+
 void Dispatcher::pace() {
-    const bool enough = parts_.work.queue.full() || parts_.completer.stalled() || database_away_ ||
-                        desk_.waiting() >= kMostWaiting;
-    parts_.work.metrics.in_flight.set(static_cast<double>(parts_.work.in_flight.size()));
-    parts_.work.metrics.running.set(static_cast<double>(parts_.work.runs.size()));
-    parts_.work.metrics.channel_depth.set(static_cast<double>(parts_.work.queue.depth()));
-    if (enough == paused_ || assigned_.empty()) {
+    auto& work = parts_.work;
+    work.metrics.in_flight.set(static_cast<double>(work.in_flight.size()));
+    work.metrics.running.set(static_cast<double>(work.runs.size()));
+    work.metrics.channel_depth.set(static_cast<double>(work.queue.depth()));
+    const auto now = context().clock.steady_now();
+    // Once paused, the channel has to be half empty before it is worth reading again.
+    const bool no_room = full() || (paused_ && work.queue.depth() > work.queue.capacity() / 2);
+    if (!no_room) {
+        full_since_.reset();
+    } else if (!full_since_) {
+        full_since_ = now;
+    }
+    const bool stuck = claim_due_ || database_away_ || parts_.completer.stalled() ||
+                       desk_.waiting() >= kMostWaiting;
+    const bool hold = stuck || (full_since_ && now - *full_since_ >= kPauseAfter);
+    if (hold == paused_ || assigned_.empty()) {
         return;
     }
-    const auto answered = enough ? consumer_->pause(assigned_) : consumer_->resume(assigned_);
+    const auto answered = hold ? consumer_->pause(assigned_) : consumer_->resume(assigned_);
     if (!answered) {
         return;  // tried again in the next turn
     }
-    paused_ = enough;
-    if (enough) {
-        parts_.work.metrics.pauses.increment();
+    paused_ = hold;
+    if (hold && !claim_due_) {
+        work.metrics.pauses.increment();
     }
 }
 
@@ -279,32 +327,39 @@ void Dispatcher::commit_soon() {
 
 void Dispatcher::stop_all() {
     auto& clock = context().clock;
+    const auto end = Deadline::after(kStop, clock);
+    const auto within = [&](milliseconds limit) {
+        return Deadline::after(limit, clock).earlier(end);
+    };
     parts_.work.stopping = true;
     const auto in_handler = [](const Run& run) { return !run.handler_ended; };
-    auto left = parts_.work.runs.wait_until_none(in_handler, Deadline::after(kLetFinish, clock));
+    auto left = parts_.work.runs.wait_until_none(in_handler, within(kLetFinish));
     if (!left.empty()) {
         for (const auto& run : left) {
             run->stop.request_stop();
         }
-        left = parts_.work.runs.wait_until_none(in_handler, Deadline::after(kAfterAsking, clock));
+        left = parts_.work.runs.wait_until_none(in_handler, within(kAfterAsking));
         for (const auto& run : left) {
             logging::warning("a handler does not stop when asked to",
                              {{"job", run->task.job.id}, {"type", run->task.job.type}});
         }
     }
     beat();
-    const bool clean = parts_.completer.flush(Deadline::after(kLastFlush, clock)) && left.empty();
+    const auto flushed = within(kLastFlush);
+    const bool clean =
+        parts_.completer.flush(flushed) &&
+        parts_.work.runs.wait_until_none([](const Run&) { return true; }, flushed).empty();
     const auto sources = parts_.work.book.sources();
     parts_.work.book.drain(sources);
     if (const auto offsets = parts_.work.book.take_commits(); !offsets.empty()) {
-        if (const auto done = consumer_->commit(offsets, Deadline::after(kClose, clock)); !done) {
+        if (const auto done = consumer_->commit(offsets, within(kClose)); !done) {
             logging::warning("the last offsets were not committed", done.error());
         }
     }
     if (clean && !sources.empty()) {
-        static_cast<void>(parts_.partitions.release(sources, Deadline::after(kClose, clock)));
+        static_cast<void>(parts_.partitions.release(sources, within(kClose)));
     }
-    if (const auto closed = consumer_->close(Deadline::after(kClose, clock)); !closed) {
+    if (const auto closed = consumer_->close(within(kClose)); !closed) {
         logging::warning("the consumer group was not left in time", closed.error());
     }
     parts_.work.queue.close();

@@ -11,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,7 +23,8 @@ namespace gantry::worker {
 ///
 /// Partitions are taken over by raising their epoch in the database before anything of them is
 /// read, and given back after what ran on them has ended or taken a lease. Offsets are committed by
-/// low watermark. When enough work is inside, or the database is away, the partitions are paused.
+/// low watermark. While enough work is inside nothing is read, and when that lasts, or the database
+/// is away, the partitions are paused.
 class Dispatcher final : public hosting::BackgroundService {
 public:
     /// What the dispatcher uses; all of it outlives it.
@@ -32,7 +34,7 @@ public:
         Runner& runner;
         jobs::Completer& completer;
         jobs::PartitionStore& partitions;
-        postgres::Pool& pool;
+        postgres::Pool& pool;  ///< One that no handler can exhaust.
         std::string dead_topic;
     };
 
@@ -45,15 +47,19 @@ protected:
 private:
     void run_executors();
     void turn();
+    void read();
     void handle(kafka::Event event);
     void take(const kafka::Message& record);
+    void accept(std::vector<kafka::TopicPartition> partitions);
     void claim();
     void give_back(const kafka::Revoked& revoked);
-    void lease_or_wait(const std::vector<jobs::Source>& sources);
+    [[nodiscard]] bool finish_or_lease(const std::vector<jobs::Source>& sources);
     void work_off();
+    [[nodiscard]] bool full() const;
     void pace();
     void commit_soon();
     void stop_all();
+    void show();
     [[nodiscard]] milliseconds patience();
 
     // Constant after construction.
@@ -62,11 +68,12 @@ private:
     // Used by the loop only.
     std::unique_ptr<kafka::Consumer> consumer_;
     RecordDesk desk_;
-    std::vector<kafka::TopicPartition> assigned_;  // answered with assign()
-    std::vector<kafka::TopicPartition> to_claim_;  // given by the group, epochs not raised yet
-    bool claim_due_ = false;
+    std::vector<kafka::TopicPartition> assigned_;
+    std::vector<kafka::Message> early_;  // read before their partitions were claimed
+    bool claim_due_ = false;             // assigned, epochs not raised yet: paused until then
     bool paused_ = false;
     bool database_away_ = false;
+    std::optional<SteadyTime> full_since_;
     Backoff database_backoff_{{milliseconds{50}, milliseconds{2'000}, milliseconds{20}}};
     SteadyTime next_step_{};
     SteadyTime next_commit_{};

@@ -4,34 +4,43 @@
 
 namespace gantry::worker {
 
-bool InFlight::is_copy(const Entry& inside, const Arrival& arrival) {
-    if (arrival.wakeup.dispatch != inside.dispatch) {
-        return arrival.wakeup.dispatch < inside.dispatch;
+namespace {
+
+bool is_same_record(const Arrival& a, const Arrival& b) {
+    return a.offset == b.offset && a.source.partition == b.source.partition &&
+           a.source.epoch == b.source.epoch && a.source.topic == b.source.topic;
+}
+
+bool is_copy(const Arrival& inside, const Arrival& arrival) {
+    if (arrival.wakeup.dispatch != inside.wakeup.dispatch) {
+        return arrival.wakeup.dispatch < inside.wakeup.dispatch;
     }
     // The end of the one inside is refused once its partition was taken over, even by this process:
-    // the record read under the newer epoch is then the job's only hope.
-    const auto& source = arrival.source;
-    const bool same_partition =
-        source.topic == inside.topic && source.partition == inside.partition;
-    return !same_partition || source.epoch <= inside.epoch;
+    // a record of a newer epoch, or of another partition, may then be the job's only hope.
+    return arrival.source.topic == inside.source.topic &&
+           arrival.source.partition == inside.source.partition &&
+           arrival.source.epoch <= inside.source.epoch;
 }
+
+}  // namespace
 
 InFlight::Admission InFlight::admit(const Arrival& arrival) {
     const std::lock_guard lock(mutex_);
-    const auto [found, fresh] = entries_.try_emplace(
-        arrival.wakeup.id, Entry{arrival.wakeup.dispatch, arrival.source.epoch,
-                                 arrival.source.topic, arrival.source.partition, std::nullopt});
+    const auto [found, fresh] =
+        entries_.try_emplace(arrival.wakeup.id, Entry{arrival, std::nullopt});
     if (fresh) {
         return {Admitted::yes, {}};
     }
-    auto& inside = found->second;
-    if (is_copy(inside, arrival)) {
+    auto& [inside, waiting] = found->second;
+    if (is_same_record(inside, arrival) || (waiting && is_same_record(*waiting, arrival))) {
+        return {Admitted::known, {}};
+    }
+    if (is_copy(inside, arrival) ||
+        (waiting && waiting->wakeup.dispatch > arrival.wakeup.dispatch)) {
         return {Admitted::no, {}};
     }
-    if (inside.waiting && inside.waiting->wakeup.dispatch > arrival.wakeup.dispatch) {
-        return {Admitted::no, {}};
-    }
-    return {Admitted::later, std::exchange(inside.waiting, arrival)};
+    waiting_ += waiting ? 0 : 1;
+    return {Admitted::later, std::exchange(waiting, arrival)};
 }
 
 std::optional<Arrival> InFlight::end(const Uuid& job) {
@@ -41,6 +50,7 @@ std::optional<Arrival> InFlight::end(const Uuid& job) {
         return std::nullopt;
     }
     auto waiting = std::move(found->second.waiting);
+    waiting_ -= waiting ? 1 : 0;
     entries_.erase(found);
     return waiting;
 }
@@ -48,6 +58,11 @@ std::optional<Arrival> InFlight::end(const Uuid& job) {
 std::size_t InFlight::size() const {
     const std::lock_guard lock(mutex_);
     return entries_.size();
+}
+
+std::size_t InFlight::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_;
 }
 
 }  // namespace gantry::worker

@@ -29,8 +29,10 @@ public:
     enum class Admitted {
         yes,    ///< To be checked and run.
         no,     ///< A copy of one that is inside: its record has ended.
-        later,  ///< A newer dispatch, or the same read again under a newer epoch; it waits until
-                ///< the one inside has ended. One that waited already has ended in its place.
+        known,  ///< The very record that is inside or waits already: nothing changes.
+        later,  ///< A newer dispatch, or the same from where the end of the one inside may be
+                ///< refused; it waits until that one has ended. One that waited already has ended
+                ///< in its place.
     };
     struct Admission {
         Admitted admitted;
@@ -43,20 +45,19 @@ public:
     std::optional<Arrival> end(const Uuid& job);
 
     [[nodiscard]] std::size_t size() const;
+    /// Wake-ups that wait for the end of another of their job.
+    [[nodiscard]] std::size_t waiting() const;
 
 private:
     struct Entry {
-        std::int64_t dispatch;
-        std::int64_t epoch;
-        std::string topic;
-        std::int32_t partition;
+        Arrival inside;
         std::optional<Arrival> waiting;
     };
-    static bool is_copy(const Entry& inside, const Arrival& arrival);
 
     // Guarded by mutex_.
     mutable std::mutex mutex_;
     std::unordered_map<Uuid, Entry> entries_;
+    std::size_t waiting_ = 0;
 };
 
 }  // namespace gantry::worker

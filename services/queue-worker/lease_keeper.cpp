@@ -25,7 +25,7 @@ void request_lease(Work& work, jobs::Completer& completer, const std::shared_ptr
                         if (applied == jobs::Applied::done) {
                             run->lease = Run::Lease::held;
                             work.book.done(run->task.source, run->task.offset);
-                        } else if (!run->handler_ended) {
+                        } else if (applied == jobs::Applied::refused && !run->handler_ended) {
                             run->stop.request_stop();
                         }
                     });

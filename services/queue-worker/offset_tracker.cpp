@@ -6,10 +6,21 @@ namespace gantry::worker {
 
 void OffsetTracker::received(std::int64_t offset) {
     if (offset < next_ || (!entries_.empty() && offset <= entries_.back().offset)) {
-        return;
+        go_back(offset);
     }
     entries_.push_back({offset, false});
     ++open_;
+}
+
+void OffsetTracker::go_back(std::int64_t offset) {
+    while (!entries_.empty() && entries_.back().offset >= offset) {
+        open_ -= entries_.back().done ? 0 : 1;
+        entries_.pop_back();
+    }
+    if (offset < next_) {
+        next_ = offset;
+        taken_ = -1;
+    }
 }
 
 void OffsetTracker::done(std::int64_t offset) {

@@ -13,7 +13,8 @@ namespace gantry::worker {
 /// Offsets may have gaps (compaction, transaction markers): only what was received counts.
 class OffsetTracker {
 public:
-    /// A record was received. Offsets rise; one that was received before is ignored.
+    /// A record was received. Offsets rise; an earlier one than before means that reading went back
+    /// (a topic made anew, a record handed out twice), and everything from it on comes again.
     void received(std::int64_t offset);
 
     /// The record has ended. Idempotent; an unknown offset is ignored.
@@ -29,6 +30,8 @@ public:
     [[nodiscard]] std::size_t open() const { return open_; }
 
 private:
+    void go_back(std::int64_t offset);
+
     struct Entry {
         std::int64_t offset;
         bool done;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr milliseconds kLimit{3'000};
 constexpr milliseconds kLookAgain{5};
+constexpr std::size_t kHeavy = std::size_t{4} << 20;  // payload bytes that make a batch smaller
 
 jobs::BrokenRecord broken_of(const kafka::Message& record, std::string reason, std::string detail) {
     jobs::BrokenRecord broken;
@@ -25,6 +26,21 @@ jobs::BrokenRecord broken_of(const kafka::Message& record, std::string reason, s
         broken.headers.emplace_back(header.name, header.value.value_or(""));
     }
     return broken;
+}
+
+template <class Item>
+std::vector<Item> take_front(std::vector<Item>& from, std::size_t most) {
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(std::min(most, from.size()));
+    std::vector<Item> taken(std::make_move_iterator(from.begin()), std::make_move_iterator(end));
+    from.erase(from.begin(), end);
+    return taken;
+}
+
+template <class Item>
+void put_back(std::vector<Item>& to, std::vector<Item>& items) {
+    to.insert(to.begin(), std::make_move_iterator(items.begin()),
+              std::make_move_iterator(items.end()));
+    items.clear();
 }
 
 }  // namespace
@@ -56,6 +72,8 @@ void RecordDesk::admit(Arrival arrival) {
             work_.book.done(arrival.source, arrival.offset);
             work_.metrics.duplicates.increment();
             break;
+        case InFlight::Admitted::known:
+            break;  // its end is still to come
         case InFlight::Admitted::later:
             break;  // `Work::take_waiting` gives it back
     }
@@ -92,16 +110,44 @@ void RecordDesk::drop_inactive() {
 }
 
 Result<void> RecordDesk::bury() {
-    if (broken_.empty()) {
-        return {};
+    constexpr std::size_t kMostRecords = 50;  // of up to a megabyte each
+    while (!broken_.empty()) {
+        auto some = take_front(broken_, kMostRecords);
+        if (auto done = bury_some(some); !done) {
+            put_back(broken_, some);
+            return done;
+        }
     }
+    return {};
+}
+
+Result<void> RecordDesk::bury_some(std::vector<Broken>& some) {
     std::vector<jobs::BrokenRecord> records;
-    records.reserve(broken_.size());
-    for (const auto& one : broken_) {
+    records.reserve(some.size());
+    for (const auto& one : some) {
         records.push_back(one.record);
     }
-    TRY(jobs::bury(pool_, records, dead_topic_, Deadline::after(kLimit, clock_)));
-    for (const auto& one : broken_) {
+    auto buried = jobs::bury(pool_, records, dead_topic_, Deadline::after(kLimit, clock_));
+    if (!buried && jobs::refuses_content(buried.error())) {
+        // One of them is at fault; and a record that cannot even be buried leaves its place.
+        if (some.size() > 1) {
+            while (!some.empty()) {
+                auto alone = take_front(some, 1);
+                if (auto done = bury_some(alone); !done) {
+                    put_back(some, alone);
+                    return done;
+                }
+            }
+            return {};
+        }
+        records.front().detail += "; its bytes cannot be stored";
+        records.front().key.reset();
+        records.front().value.reset();
+        records.front().headers.clear();
+        buried = jobs::bury(pool_, records, dead_topic_, Deadline::after(kLimit, clock_));
+    }
+    TRY(std::move(buried));
+    for (const auto& one : some) {
         const auto& place = one.record.place;
         logging::warning("buried a record that cannot become a job",
                          {{"topic", place.topic},
@@ -111,20 +157,15 @@ Result<void> RecordDesk::bury() {
         work_.metrics.raw_event("buried");
         work_.book.done(one.source, place.offset);
     }
-    broken_.clear();
+    some.clear();
     return {};
 }
 
 Result<void> RecordDesk::make_jobs() {
     while (!events_.empty()) {
-        const auto count = std::min(kBatch, events_.size());
-        std::vector<Event> batch(
-            std::make_move_iterator(events_.begin()),
-            std::make_move_iterator(events_.begin() + static_cast<std::ptrdiff_t>(count)));
-        events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(count));
+        auto batch = take_front(events_, kBatch);
         if (auto made = make_jobs_of(batch); !made) {
-            events_.insert(events_.begin(), std::make_move_iterator(batch.begin()),
-                           std::make_move_iterator(batch.end()));
+            put_back(events_, batch);
             return made;
         }
     }
@@ -140,7 +181,7 @@ Result<void> RecordDesk::make_jobs_of(std::vector<Event>& events) {
     const auto taken = jobs::take_in(pool_, asked, Deadline::after(kLimit, clock_));
     if (!taken) {
         const auto& error = taken.error();
-        if (error.transient() || error.code == Code::unknown) {
+        if (!jobs::refuses_content(error)) {
             return std::unexpected(error);
         }
         // Something about one of them: each alone, so that only that one is buried.
@@ -151,12 +192,9 @@ Result<void> RecordDesk::make_jobs_of(std::vector<Event>& events) {
             return {};
         }
         while (!events.empty()) {
-            std::vector<Event> alone;
-            alone.push_back(std::move(events.front()));
-            events.erase(events.begin());
+            auto alone = take_front(events, 1);
             if (auto made = make_jobs_of(alone); !made) {
-                events.insert(events.begin(), std::make_move_iterator(alone.begin()),
-                              std::make_move_iterator(alone.end()));
+                put_back(events, alone);
                 return made;
             }
         }
@@ -186,15 +224,17 @@ Result<void> RecordDesk::make_jobs_of(std::vector<Event>& events) {
 }
 
 Result<void> RecordDesk::check() {
-    while (!unchecked_.empty()) {
-        const auto count = std::min(kBatch, unchecked_.size());
+    while (!unchecked_.empty() && work_.bytes() < kMostBytes) {
+        const auto count = std::min(batch_, unchecked_.size());
         std::vector<jobs::Wakeup> wakeups;
         wakeups.reserve(count);
         for (std::size_t i = 0; i < count; ++i) {
             wakeups.push_back(unchecked_[i].arrival.wakeup);
         }
         auto answers = TRY(jobs::check(pool_, wakeups, Deadline::after(kLimit, clock_)));
+        std::size_t weight = 0;
         for (auto& answer : answers) {
+            weight += answer.job ? answer.job->payload.size() : 0;
             auto item = std::move(unchecked_.front());
             unchecked_.pop_front();
             switch (answer.verdict) {
@@ -215,6 +255,11 @@ Result<void> RecordDesk::check() {
                     }
                     break;
             }
+        }
+        if (weight > kHeavy) {
+            batch_ = std::max<std::size_t>(1, batch_ / 4);
+        } else if (count == batch_) {
+            batch_ = std::min(kBatch, batch_ * 2);
         }
     }
     return {};

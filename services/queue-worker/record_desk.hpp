@@ -21,6 +21,8 @@ namespace gantry::worker {
 class RecordDesk {
 public:
     static constexpr std::size_t kBatch = 500;
+    /// Payload bytes inside from which on no further payload is fetched.
+    static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
     RecordDesk(Work& work, postgres::Pool& pool, std::string dead_topic, Clock& clock)
         : work_(work), pool_(pool), dead_topic_(std::move(dead_topic)), clock_(clock) {}
@@ -28,17 +30,13 @@ public:
     /// A record of the topic of `queue`, from a partition that the book has.
     void take(const kafka::Message& record, const jobs::Source& source, const std::string& queue);
 
-    /// Does what can be done now. An error means that the database is away: try again later.
+    /// Does what can be done now, as long as what is inside weighs less than `kMostBytes`. An error
+    /// means that the database is away: try again later.
     Result<void> step();
 
     /// Records that are not yet started, ended or buried.
     [[nodiscard]] std::size_t waiting() const {
         return unchecked_.size() + late_.size() + events_.size() + broken_.size();
-    }
-
-    /// True if `step` has something to do now, not only later.
-    [[nodiscard]] bool busy() const {
-        return !unchecked_.empty() || !events_.empty() || !broken_.empty();
     }
 
 private:
@@ -61,6 +59,7 @@ private:
     void admit(Arrival arrival);
     void drop_inactive();
     Result<void> bury();
+    Result<void> bury_some(std::vector<Broken>& some);
     Result<void> make_jobs();
     Result<void> make_jobs_of(std::vector<Event>& events);
     Result<void> check();
@@ -79,6 +78,7 @@ private:
     std::deque<Unchecked> late_;
     std::vector<Event> events_;
     std::vector<Broken> broken_;
+    std::size_t batch_ = 16;  // wake-ups a check: grows while their payloads are small
 };
 
 }  // namespace gantry::worker

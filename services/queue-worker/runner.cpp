@@ -39,6 +39,14 @@ Outcome judge(Outcome outcome, const Run& run, bool stopping) {
     return stopping || run.stop.stop_requested() ? Outcome::hand_back() : outcome;
 }
 
+/// True for what the database says of itself, whatever it was asked: its reason is ours or one of
+/// its SQLSTATEs.
+bool is_outage(const Error& error) {
+    constexpr std::size_t kSqlState = 5;
+    return error.code == Code::unknown || error.reason == "DATABASE_UNAVAILABLE" ||
+           (error.code == Code::unavailable && error.reason.size() == kSqlState);
+}
+
 /// The hook of a type's death. Whatever it does wrong, the job is dead.
 jobs::Effects death_effects(const jobs::DeathHook& hook, const jobs::Runnable& job) {
     return [&hook, &job](postgres::Transaction& transaction) -> Result<void> {
@@ -49,7 +57,7 @@ jobs::Effects death_effects(const jobs::DeathHook& hook, const jobs::Runnable& j
                 return fail(Code::internal, "the hook threw an exception");
             }
         });
-        if (!done && done.error().reason == "DATABASE_UNAVAILABLE") {
+        if (!done && is_outage(done.error())) {
             return done;
         }
         if (!done) {
@@ -71,12 +79,14 @@ jobs::Effects all_of(std::vector<jobs::Effects> effects) {
 }  // namespace
 
 void Runner::run(Task task) {
-    if (work_.stopping || !work_.book.active(task.source)) {
+    // Listed before it is asked: whoever drains or stops finds the run, or keeps it from starting.
+    const auto run = work_.runs.start(std::move(task), clock_);
+    if (work_.stopping || !work_.book.active(run->task.source)) {
         // Another owner of the partition gets it with the record.
-        work_.end(task, Work::Record::kept);
+        work_.runs.finish(*run);
+        work_.end(run->task, Work::Record::kept);
         return;
     }
-    const auto run = work_.runs.start(std::move(task), clock_);
     const auto& job = run->task.job;
     const auto trace = tracing::parse_traceparent(job.traceparent);
     const tracing::ScopedTrace scope(trace ? trace->child() : tracing::start_trace());
@@ -129,7 +139,7 @@ Completion Runner::completion_of(const Run& run, Ended& ended) const {
     completion.dispatch = job.dispatch;
     completion.source = run.task.source;
     completion.ending = outcome.ending();
-    completion.attempt = job.attempt + (counts(outcome.ending()) ? 1 : 0);
+    completion.attempt = job.attempt + (counts(outcome.ending()) && !job.expired ? 1 : 0);
     completion.started_at = run.started_at;
     completion.reason = outcome.reason();
     switch (outcome.ending()) {
@@ -199,8 +209,7 @@ std::optional<Error> Runner::write_with(const std::shared_ptr<Run>& run,
         // An outage is nobody's failure, and an unclear commit that got through is refused by the
         // fence when it is repeated.
         const auto& error = written.error();
-        const bool outage = error.reason == "DATABASE_UNAVAILABLE" || error.code == Code::unknown ||
-                            (!effects_failed && error.transient());
+        const bool outage = is_outage(error) || (!effects_failed && !jobs::refuses_content(error));
         const bool collision =
             effects_failed && error.transient() && ++effect_failures < kEffectTries;
         if (!outage && !collision) {
@@ -208,10 +217,10 @@ std::optional<Error> Runner::write_with(const std::shared_ptr<Run>& run,
         }
         if (work_.stopping && outage) {
             // The record, or the lease's end, brings it back.
-            settle(*run, completion.ending, Applied::refused);
+            settle(*run, completion.ending, Applied::unwritten);
             return std::nullopt;
         }
-        clock_.sleep_for(backoff.next(), {});
+        clock_.sleep_for(backoff.next(), {});  // a stop shows within two seconds
     }
 }
 
@@ -220,9 +229,10 @@ void Runner::settle(const Run& run, Ending ending, Applied applied) {
         work_.metrics.finished(run.task.job, ending);
     }
     // Refused: the job has moved on, and this record has no more to say; or its partition is
-    // another's, and then the book does not know the source any more.
+    // another's, and then the book does not know the source any more. Unwritten: the record is all
+    // that brings the job back.
     work_.runs.finish(run);
-    work_.end(run.task, Work::Record::done);
+    work_.end(run.task, applied == Applied::unwritten ? Work::Record::kept : Work::Record::done);
 }
 
 }  // namespace gantry::worker

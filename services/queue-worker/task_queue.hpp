@@ -1,9 +1,11 @@
 #pragma once
 
+#include "gantry/base/clock.hpp"
 #include "gantry/channel/channel.hpp"
 #include "gantry/jobs/completion.hpp"
 #include "gantry/jobs/dispatch.hpp"
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -40,9 +42,19 @@ public:
         if (!task) {
             return std::nullopt;
         }
-        const std::lock_guard lock(mutex_);
-        refill();
+        {
+            const std::lock_guard lock(mutex_);
+            refill();
+            ++taken_;
+        }
+        taken_one_.notify_all();
         return *std::move(task);
+    }
+
+    /// Waits until a task is taken, at most `limit`.
+    void wait_for_taker(milliseconds limit) {
+        std::unique_lock lock(mutex_);
+        taken_one_.wait_for(lock, limit, [this, before = taken_] { return taken_ != before; });
     }
 
     void close() { channel_.close(); }
@@ -69,6 +81,8 @@ private:
     channel::Channel<Task> channel_;
     // Guarded by mutex_, as is writing into the channel.
     mutable std::mutex mutex_;
+    std::condition_variable taken_one_;
+    std::uint64_t taken_ = 0;
     std::deque<Task> overflow_;
 };
 

@@ -9,6 +9,7 @@
 #include "task_queue.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -25,9 +26,13 @@ public:
 
     /// A checked job: to a thread, or behind the one of its key that is inside.
     void start(Task task) {
+        bytes_ += task.job.payload.size();
         if (task.job.key.empty()) {
             queue.feed(std::move(task));
-        } else if (auto first = gate.enter(gate_key(task), task)) {
+            return;
+        }
+        const auto key = gate_key(task);
+        if (auto first = gate.enter(key, std::move(task))) {
             queue.feed(*std::move(first));
         }
     }
@@ -36,12 +41,14 @@ public:
 
     /// A started task has ended; with `done` its record need not be read again.
     void end(const Task& task, Record record) {
+        bytes_ -= task.job.payload.size();
+        // Before the key's next one can end: what waits for either is looked at again in order.
+        end_arrival(task.job.id, task.source, task.offset, record);
         if (!task.job.key.empty()) {
             if (auto next = gate.leave(gate_key(task))) {
                 queue.feed(*std::move(next));
             }
         }
-        end_arrival(task.job.id, task.source, task.offset, record);
     }
 
     /// The same for one that was never started.
@@ -62,6 +69,9 @@ public:
         return std::exchange(waiting_, {});
     }
 
+    /// Bytes of payload of the tasks that are inside.
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
     // Self-synchronised.
     PartitionBook book;
     InFlight in_flight;
@@ -74,6 +84,7 @@ public:
 private:
     static std::string gate_key(const Task& task) { return task.job.queue + "/" + task.job.key; }
 
+    std::atomic<std::size_t> bytes_{0};
     // Guarded by mutex_.
     std::mutex mutex_;
     std::vector<Arrival> waiting_;

@@ -9,13 +9,7 @@
 namespace gantry::jobs {
 namespace {
 
-constexpr milliseconds kWriteLimit{10'000};
-
-/// True where another attempt may go better. An unclear COMMIT is among them: if it did commit, the
-/// fence refuses the repeat.
-bool passes(const Error& error) {
-    return error.transient() || error.code == Code::unknown;
-}
+constexpr milliseconds kWriteLimit{5'000};
 
 // Results of one statement together; PostgreSQL's limit for a parameter is far above.
 constexpr std::size_t kMaxBytes = std::size_t{8} << 20;
@@ -121,7 +115,8 @@ auto Completer::persist(Write write, const std::stop_token& stop) -> decltype(wr
     Backoff backoff({milliseconds{50}, milliseconds{2'000}, milliseconds{10}});
     while (true) {
         auto written = write();
-        if (written || !passes(written.error())) {
+        // An unclear COMMIT is tried again, too: if it did commit, the fence refuses the repeat.
+        if (written || refuses_content(written.error())) {
             stalled_.store(false, std::memory_order_relaxed);
             return written;
         }
@@ -145,11 +140,11 @@ void Completer::write_leases(std::vector<Wanted>& wanted, const std::stop_token&
         requests.push_back(item.request);
     }
     const auto answers = persist([&] { return sink_.lease(requests); }, stop);
-    if (!answers) {
+    if (!answers && !stop.stop_requested()) {
         logging::error("leases could not be taken", answers.error());
     }
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        wanted[i].done(answers ? answers->at(i) : Applied::refused);
+        wanted[i].done(answers ? answers->at(i) : Applied::unwritten);
     }
 }
 
@@ -195,7 +190,7 @@ void Completer::write_one(Ended& item, const std::stop_token& stop) {
     if (written) {
         answer(item, written->front());
     } else if (!stop.stop_requested()) {
-        answer(item, Applied::refused);
+        answer(item, Applied::unwritten);
     }
 }
 

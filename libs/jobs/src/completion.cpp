@@ -98,17 +98,36 @@ std::string_view to_string(Ending ending) {
     return "unknown";
 }
 
+bool refuses_content(const Error& error) {
+    switch (error.code) {
+        case Code::invalid_argument:
+        case Code::out_of_range:
+        case Code::already_exists:
+        case Code::data_loss:
+        case Code::internal:
+            return true;
+        case Code::failed_precondition:
+            return error.reason.starts_with("23");  // of SQLSTATE: a constraint
+        default:
+            return false;
+    }
+}
+
 CompletionStore::CompletionStore(postgres::Pool& pool, std::string owner, std::string dead_topic)
     : pool_(pool), owner_(std::move(owner)), dead_topic_(std::move(dead_topic)) {}
 
-Result<std::vector<Applied>> CompletionStore::apply(postgres::Transaction& transaction,
-                                                    std::span<const Completion> completions) {
+Result<EpochFence> CompletionStore::lock(postgres::Transaction& transaction,
+                                         std::span<const Completion> completions) {
     std::vector<const Source*> sources;
     for (const auto& completion : completions) {
         sources.push_back(&completion.source);
     }
-    const auto fence = TRY(EpochFence::lock(transaction, sources));
+    return EpochFence::lock(transaction, sources);
+}
 
+Result<std::vector<Applied>> CompletionStore::apply(postgres::Transaction& transaction,
+                                                    const EpochFence& fence,
+                                                    std::span<const Completion> completions) {
     std::vector<Applied> answers(completions.size(), Applied::refused);
     std::vector<Changed> changes;
     for (const std::string_view table : {"gantry.job", "gantry.job_kept"}) {
@@ -167,18 +186,26 @@ Result<std::vector<Applied>> CompletionStore::complete(std::span<const Completio
     if (completions.empty()) {
         return std::vector<Applied>{};
     }
-    return pool_.transact(deadline, [&](postgres::Transaction& transaction) {
-        return apply(transaction, completions);
-    });
+    return pool_.transact(deadline,
+                          [&](postgres::Transaction& transaction) -> Result<std::vector<Applied>> {
+                              const auto fence = TRY(lock(transaction, completions));
+                              return apply(transaction, fence, completions);
+                          });
 }
 
 Result<Applied> CompletionStore::complete_with(const Completion& completion, const Effects& effects,
                                                Deadline deadline, bool& effects_failed) {
     effects_failed = false;
     return pool_.transact(deadline, [&](postgres::Transaction& transaction) -> Result<Applied> {
+        const std::span one(&completion, 1);
+        // The partition before the job, like everybody else.
+        const auto fence = TRY(lock(transaction, one));
         // Waits for a lease that is being taken, so that the update sees it.
-        TRY(transaction.exec("SELECT FROM gantry.job WHERE id = $1 FOR UPDATE", {completion.job}));
-        const auto answers = TRY(apply(transaction, std::span(&completion, 1)));
+        for (const auto* sql : {"SELECT FROM gantry.job WHERE id = $1 FOR UPDATE",
+                                "SELECT FROM gantry.job_kept WHERE id = $1 FOR UPDATE"}) {
+            TRY(transaction.exec(sql, {completion.job}));
+        }
+        const auto answers = TRY(apply(transaction, fence, one));
         if (answers.front() == Applied::refused) {
             return Applied::refused;
         }

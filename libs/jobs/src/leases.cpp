@@ -34,6 +34,13 @@ ON CONFLICT (job) DO UPDATE SET
     topic = excluded.topic
 RETURNING l.job)sql";
 
+// Those that an attempt took whose answer was lost.
+constexpr std::string_view kHeld = R"sql(
+SELECT l.job FROM gantry.job_lease l
+JOIN unnest($1::uuid[], $2::bigint[]) AS w (job, dispatch)
+  ON l.job = w.job AND l.dispatch = w.dispatch
+WHERE l.owner = $3)sql";
+
 // A lease whose row is locked is being ended or rescued right now: it needs no beat.
 constexpr std::string_view kBeat = R"sql(
 WITH mine AS MATERIALIZED (
@@ -87,6 +94,13 @@ Result<std::vector<Applied>> LeaseStore::take(std::span<const LeaseRequest> requ
                         postgres::array(partitions), postgres::array(epochs), owner_}));
             for (const auto row : rows) {
                 answers[numbers.at(row.get<Uuid>(0))] = Applied::done;
+            }
+            if (rows.size() < numbers.size()) {
+                const auto held = TRY(transaction.exec(
+                    kHeld, {postgres::array(jobs), postgres::array(dispatches), owner_}));
+                for (const auto row : held) {
+                    answers[numbers.at(row.get<Uuid>(0))] = Applied::done;
+                }
             }
             return answers;
         });

@@ -54,8 +54,16 @@ using Effects = std::function<Result<void>(postgres::Transaction&)>;
 /// What a completion's transaction says of one completion.
 enum class Applied {
     done,
-    refused,  ///< The job had moved on, or its partition or lease is another's. Nothing changed.
+    refused,    ///< The job had moved on, or its partition or lease is another's. Nothing changed.
+    unwritten,  ///< It could not be written: the job is as it was, and its record or lease has to
+                ///< bring it back. Never from a store, only from who gives up writing.
 };
+
+/// True if the database refused what was to be written, so that no repeat fares better. Anything
+/// else (an outage, a missing right, a schema that is not there yet) may pass.
+bool refuses_content(const Error& error);
+
+class EpochFence;
 
 /// Writes ends of tries. Thread-safe.
 ///
@@ -81,7 +89,9 @@ public:
     [[nodiscard]] const std::string& owner() const { return owner_; }
 
 private:
-    Result<std::vector<Applied>> apply(postgres::Transaction& transaction,
+    static Result<EpochFence> lock(postgres::Transaction& transaction,
+                                   std::span<const Completion> completions);
+    Result<std::vector<Applied>> apply(postgres::Transaction& transaction, const EpochFence& fence,
                                        std::span<const Completion> completions);
 
     // Constant after construction.

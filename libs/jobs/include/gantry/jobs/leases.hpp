@@ -32,7 +32,7 @@ public:
     LeaseStore(postgres::Pool& pool, std::string owner) : pool_(pool), owner_(std::move(owner)) {}
 
     /// Makes the jobs `running` with a lease each, in one transaction, under the same fence as a
-    /// completion. After it their offsets may be committed. Answers in order.
+    /// completion. After it their offsets may be committed. A repeat is harmless. Answers in order.
     Result<std::vector<Applied>> take(std::span<const LeaseRequest> requests, Deadline deadline);
 
     /// Raises the beats. Gives the leases that this process no longer has.
