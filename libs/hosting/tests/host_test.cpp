@@ -1,10 +1,14 @@
 #include "gantry/hosting/host.hpp"
 #include "gantry/hosting/background_service.hpp"
 
+#include "gantry/logging/log.hpp"
 #include "rig.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 namespace gantry::hosting {
@@ -164,6 +168,177 @@ TEST_F(HostTest, FaultDuringStopIsKept) {
     EXPECT_EQ(run(), kExitFault);
 }
 
+// A service whose start or stop does as the test says.
+class Scripted final : public HostedService {
+public:
+    using Start = std::function<Result<void>(std::stop_token)>;
+    using Stop = std::function<Result<void>(Deadline)>;
+    Scripted(Start start, Stop stop) : start_(std::move(start)), stop_(std::move(stop)) {}
+    Result<void> start(std::stop_token aborted) override { return start_(aborted); }
+    Result<void> stop(Deadline limit) override { return stop_(limit); }
+
+private:
+    Start start_;
+    Stop stop_;
+};
+
+class HostTimeTest : public HostTest {
+protected:
+    void script(const std::string& name, Scripted::Start start, Scripted::Stop stop) {
+        builder_.add(name, [=] { return std::make_unique<Scripted>(start, stop); });
+    }
+    void script_start(const std::string& name, Scripted::Start start) {
+        script(name, std::move(start), [](Deadline) -> Result<void> { return {}; });
+    }
+    void script_stop(const std::string& name, Scripted::Stop stop) {
+        script(name, [](std::stop_token) -> Result<void> { return {}; }, std::move(stop));
+    }
+    // Runs the host on a thread of its own and passes time, while it and its guard sleep, until it
+    // has ended. An exit by force fires `forced_`, with which the services under test end.
+    int run_while_time_passes(HostOptions options) {
+        std::atomic<bool> done = false;
+        int code = -1;
+        std::jthread host([&](std::stop_token stop) {
+            auto made = Host::create(std::move(builder_), options, rig_.context);
+            (*made)->set_hard_exit([this](int exit_code) {
+                forced_with_ = exit_code;
+                forced_.request_stop();
+            });
+            code = (*made)->run();
+            made->reset();
+            done = true;
+            // In place of the two that slept, so that nobody waits for them in vain.
+            const std::jthread other([&] { rig_.clock.sleep_until(SteadyTime::max(), stop); });
+            rig_.clock.sleep_until(SteadyTime::max(), stop);
+        });
+        while (true) {
+            rig_.clock.wait_for_sleepers(2);
+            if (done) {
+                return code;
+            }
+            rig_.clock.advance(50ms);
+        }
+    }
+    [[nodiscard]] SteadyTime::duration since(SteadyTime begin) const {
+        return rig_.clock.steady_now() - begin;
+    }
+
+    std::stop_source forced_;
+    std::atomic<int> forced_with_ = 0;
+};
+
+TEST_F(HostTimeTest, AStartThatTakesTooLongIsAbortedAndRolledBack) {
+    record("a");
+    const SteadyTime began = rig_.clock.steady_now();
+    script_start("b", [&](std::stop_token aborted) -> Result<void> {
+        EXPECT_FALSE(rig_.clock.sleep_for(1h, aborted));
+        EXPECT_GE(since(began), 5s);
+        return fail(Code::cancelled, "aborted");
+    });
+    record("c");
+    EXPECT_EQ(run_while_time_passes({.start_timeout = 5s}), kExitStartFailed);
+    EXPECT_THAT(diary_.entries(), ElementsAre("start a", "stop a"));
+    EXPECT_EQ(rig_.lifetime.cause(), "start of `b` failed");
+    EXPECT_EQ(forced_with_, 0);
+}
+
+TEST_F(HostTimeTest, AStartThatIgnoresItsAbortEndsTheProcess) {
+    record("a");
+    script_start("b", [&](std::stop_token) -> Result<void> {
+        rig_.clock.sleep_for(1h, forced_.get_token());
+        return {};
+    });
+    EXPECT_EQ(run_while_time_passes({.start_timeout = 5s}), kExitStopTimedOut);
+    EXPECT_EQ(forced_with_, kExitStartFailed);
+}
+
+TEST_F(HostTimeTest, AStopDuringAHangingStartIsACleanExit) {
+    record("a");
+    script_start("b", [&](std::stop_token aborted) -> Result<void> {
+        rig_.lifetime.stop("signal SIGTERM");
+        EXPECT_FALSE(rig_.clock.sleep_for(1h, aborted));
+        return fail(Code::cancelled, "aborted");
+    });
+    EXPECT_EQ(run_while_time_passes({}), kExitClean);
+    EXPECT_THAT(diary_.entries(), ElementsAre("start a", "stop a"));
+}
+
+TEST_F(HostTimeTest, ServesUnreadyThroughTheDrainDelayBeforeAnythingStops) {
+    SteadyTime asked;
+    SteadyTime stopped;
+    rig_.lifetime.on(Phase::stopping, [&] { asked = rig_.clock.steady_now(); });
+    script_stop("listener", [&](Deadline) -> Result<void> {
+        stopped = rig_.clock.steady_now();
+        EXPECT_EQ(rig_.lifetime.phase(), Phase::stopping);
+        EXPECT_FALSE(rig_.context.ready());
+        return {};
+    });
+    loop("loop", [&](std::stop_token stop) -> Result<void> {
+        std::mutex mutex;
+        std::unique_lock lock(mutex);
+        std::condition_variable_any().wait(lock, stop, [] { return false; });
+        EXPECT_GE(rig_.clock.steady_now() - asked, 3s);
+        return {};
+    });
+    stop_when_started();
+    EXPECT_EQ(run_while_time_passes({.drain_delay = 3s}), kExitClean);
+    EXPECT_GE(stopped - asked, 3s);
+}
+
+TEST_F(HostTimeTest, AFailedStartDoesNotDrain) {
+    const SteadyTime began = rig_.clock.steady_now();
+    record("a", {.start = fail(Code::internal, "no"), .stop = {}});
+    // Time stands still: a drain would never end.
+    EXPECT_EQ(run({.drain_delay = 3s}), kExitStartFailed);
+    EXPECT_EQ(since(began), 0s);
+}
+
+TEST_F(HostTimeTest, ASlowStopDoesNotShortenTheNextOnesLimit) {
+    for (const std::string name : {"first", "second"}) {
+        script_stop(name, [&](Deadline limit) -> Result<void> {
+            EXPECT_EQ(limit.remaining(rig_.clock), 10s);
+            rig_.clock.sleep_until(limit.at(), {});
+            return fail(Code::deadline_exceeded, "slow");
+        });
+    }
+    stop_when_started();
+    EXPECT_EQ(run_while_time_passes({.stop_timeout = 40s, .service_stop_timeout = 10s}),
+              kExitStopTimedOut);
+    EXPECT_EQ(forced_with_, 0);
+}
+
+TEST_F(HostTimeTest, AHangingStopIsNamedAndEndsTheProcess) {
+    record("a");
+    script_stop("b", [&](Deadline) -> Result<void> {
+        rig_.clock.sleep_for(10h, forced_.get_token());
+        return {};
+    });
+    stop_when_started();
+    logging::Capture log;
+    EXPECT_EQ(run_while_time_passes({.stop_timeout = 30s}), kExitStopTimedOut);
+    EXPECT_EQ(forced_with_, kExitStopTimedOut);
+    EXPECT_THAT(log.text(), HasSubstr("\"while\":\"stopping service `b`\""));
+}
+
+TEST_F(HostTest, StopsFromManyThreadsAtOnceAreOne) {
+    record("a");
+    std::vector<std::jthread> threads;
+    rig_.lifetime.on(Phase::started, [&] {
+        for (int i = 0; i < 8; ++i) {
+            threads.emplace_back([this, i] { rig_.lifetime.stop("thread " + std::to_string(i)); });
+        }
+    });
+    EXPECT_EQ(run(), kExitClean);
+    EXPECT_THAT(diary_.entries(), ElementsAre("start a", "stop a"));
+    EXPECT_THAT(rig_.lifetime.cause(), testing::StartsWith("thread "));
+}
+
+TEST_F(HostTest, AHostThatNeverRanTouchesNothing) {
+    record("a");
+    EXPECT_TRUE(Host::create(std::move(builder_), {}, rig_.context));
+    EXPECT_THAT(diary_.entries(), ElementsAre());
+}
+
 TEST_F(HostTest, IgnoredFaultLeavesTheHostRunning) {
     loop("loop", [](std::stop_token) -> Result<void> { return fail(Code::internal, "broken"); },
          {.on_fault = OnEnd::ignore});
@@ -208,15 +383,12 @@ TEST_F(HostTest, RestartBuildsAFreshInstanceAfterABackoff) {
 TEST_F(HostTest, TooManyRestartsStopTheHost) {
     loop("loop", [](std::stop_token) -> Result<void> { return fail(Code::internal, "broken"); },
          {.on_fault = OnEnd::restart, .backoff = {1ms, 1ms, 1ms}, .max_restarts = 3});
-    std::atomic<bool> done = false;
-    std::jthread host([&] {
-        EXPECT_EQ(run(), kExitFault);
-        done = true;
-    });
-    while (!done) {
+    std::jthread host([&] { EXPECT_EQ(run(), kExitFault); });
+    while (!rig_.lifetime.stopping().stop_requested()) {
         rig_.clock.advance(1ms);
         std::this_thread::yield();
     }
+    host.join();
     EXPECT_THAT(rig_.lifetime.faults().at(0).second.message, HasSubstr("restarted 3 times"));
 }
 
