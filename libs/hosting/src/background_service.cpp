@@ -31,7 +31,7 @@ Result<void> BackgroundService::start(std::stop_token /*aborted*/) {
 void BackgroundService::run(const std::stop_token& stop) {
     // On this thread, so that it cannot overwrite what the loop reports.
     report(health::Status::healthy, "running");
-    finish(attempt([&] { return execute(stop); }));
+    finish(attempt(Thrown::by_work, [&] { return execute(stop); }));
     heartbeat_->pause();
     ended_.request_stop();
 }

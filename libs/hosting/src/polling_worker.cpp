@@ -29,7 +29,7 @@ void PollingWorker::wake() {
 
 Result<PollingWorker::Next> PollingWorker::attempt(const std::stop_token& stop) {
     const SteadyTime began = context().clock.steady_now();
-    auto result = hosting::attempt([&] { return run_once(stop); });
+    auto result = hosting::attempt(Thrown::by_work, [&] { return run_once(stop); });
     const std::chrono::duration<double> took = context().clock.steady_now() - began;
     duration_.observe(took.count());
     if (!result && stop.stop_requested() && result.error().code == Code::cancelled) {

@@ -61,7 +61,7 @@ int run_host(const Program& program, const CommonOptions& common, const config::
     // Before composition, so that a signal stops a process that is still composing.
     const SignalThread signals(lifetime, [&] { reloader.reload(); });
 
-    auto host = attempt([&]() -> Result<std::unique_ptr<Host>> {
+    auto host = attempt(Thrown::by_wiring, [&]() -> Result<std::unique_ptr<Host>> {
         HostBuilder builder;
         program.compose(context, builder);
         return Host::create(std::move(builder), common.host, context);

@@ -58,7 +58,7 @@ Result<void> Supervisor::start_one(Slot& slot, const std::stop_token& aborted) {
     // Also where the start fails: the last instance's health says nothing about the next one's.
     slot.started_at = context_.clock.steady_now();
     enter(slot, State::starting, health::Status::degraded, "starting");
-    auto started = attempt([&]() -> Result<void> {
+    auto started = attempt(Thrown::by_wiring, [&]() -> Result<void> {
         slot.instance = slot.factory();
         if (!slot.instance) {
             return fail(Code::internal, "the factory made no service");
@@ -200,7 +200,7 @@ SteadyTime Supervisor::next_due() const {
 Result<void> Supervisor::stop_one(Slot& slot, Deadline total) {
     const Deadline limit =
         Deadline::after(options_.service_stop_timeout, context_.clock).earlier(total);
-    return attempt([&] { return slot.instance->stop(limit); });
+    return attempt(Thrown::by_work, [&] { return slot.instance->stop(limit); });
 }
 
 std::vector<ServiceError> Supervisor::stop_all(Deadline total) {

@@ -159,6 +159,20 @@ TEST_F(HostTest, FaultsOfLoopsExitWith70AndAreAllKept) {
     EXPECT_GE(rig_.lifetime.faults().size(), 1U);
 }
 
+TEST_F(HostTest, WhatALoopThrowsIsKnownByItsTypeAndWhatAFactoryThrowsByItsText) {
+    loop("loop", [](std::stop_token) -> Result<void> { throw std::out_of_range("DOE^JANE"); });
+    EXPECT_EQ(run(), kExitFault);
+    EXPECT_EQ(rig_.lifetime.faults().at(0).second.message, "unexpected std::out_of_range");
+    Rig rig;
+    HostBuilder builder;
+    builder.add("a", []() -> std::unique_ptr<HostedService> {
+        throw std::runtime_error("port 8080 is taken");
+    });
+    logging::Capture log;
+    EXPECT_EQ((*Host::create(std::move(builder), {}, rig.context))->run(), kExitStartFailed);
+    EXPECT_THAT(log.text(), HasSubstr("unexpected std::runtime_error: port 8080 is taken"));
+}
+
 TEST_F(HostTest, FaultDuringStopIsKept) {
     loop("loop", [this](std::stop_token stop) -> Result<void> {
         rig_.clock.sleep_for(1h, stop);
