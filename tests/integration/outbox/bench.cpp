@@ -143,8 +143,17 @@ void Bench::publish(const std::string& key, const std::string& payload) const {
                    {events(), key, postgres::Bytes{payload}});
 }
 
+bool Bench::arrive(std::size_t count) {
+    return take(events(), count, milliseconds{60'000}, milliseconds{0}).size() >= count;
+}
+
 std::vector<kafka::Message> Bench::read(const std::string& topic, std::size_t count,
                                         milliseconds limit) {
+    return take(topic, count, limit, kLinger);
+}
+
+std::vector<kafka::Message> Bench::take(const std::string& topic, std::size_t count,
+                                        milliseconds limit, milliseconds linger) {
     const auto deadline = Deadline::after(limit);
     std::optional<int> partitions;
     eventually(
@@ -171,13 +180,15 @@ std::vector<kafka::Message> Bench::read(const std::string& topic, std::size_t co
         throw std::runtime_error("the topic cannot be read");
     }
     std::set<std::string> different;
-    auto quiet = Deadline::after(kLinger);
-    while (!deadline.expired() && !(different.size() >= count && quiet.expired())) {
-        auto event = consumer->poll(milliseconds{100});
+    std::optional<Deadline> enough;
+    while (!deadline.expired() && !(enough && enough->expired())) {
+        auto event = consumer->poll(milliseconds{20});
         if (auto* message = std::get_if<kafka::Message>(&event)) {
             different.insert(message->value.value_or("(null)"));
             messages.push_back(std::move(*message));
-            quiet = Deadline::after(kLinger);
+        }
+        if (!enough && different.size() >= count) {
+            enough = Deadline::after(linger);
         }
     }
     return messages;

@@ -71,6 +71,9 @@ public:
     std::vector<kafka::Message> read(const std::string& topic, std::size_t count,
                                      milliseconds limit = milliseconds{60'000});
 
+    /// Waits until so many events are there; false if they do not come.
+    bool arrive(std::size_t count);
+
     /// Waits until `condition` holds; false if it does not within `limit`.
     static bool eventually(const std::function<bool()>& condition,
                            milliseconds limit = milliseconds{30'000});
@@ -81,6 +84,9 @@ public:
     }
 
 private:
+    std::vector<kafka::Message> take(const std::string& topic, std::size_t count,
+                                     milliseconds limit, milliseconds linger);
+
     std::string brokers_;
     std::string prefix_;
     std::unique_ptr<kafka::Admin> admin_;

@@ -14,7 +14,7 @@ TEST(Handover, ChangesTheModeUnderLoadInBothDirections) {
     Bench bench(Mode::polling);
     auto relay = bench.relay();
     Load load(bench.database().url(), bench.events());
-    ASSERT_FALSE(bench.read(bench.events(), 200).empty());
+    ASSERT_TRUE(bench.arrive(200));
     std::size_t jobs = 0;
     for (const auto* mode : {"wal", "polling", "wal"}) {
         for (int i = 0; i < 20; ++i, ++jobs) {
@@ -50,7 +50,7 @@ TEST(SlotLoss, PublishesWhatTheCheckpointDoesNotHold) {
     Bench bench(Mode::wal);
     auto relay = bench.relay();
     Load load(bench.database().url(), bench.events());
-    ASSERT_FALSE(bench.read(bench.events(), 500).empty());
+    ASSERT_TRUE(bench.arrive(500));
     // A checkpoint is proven about once a second.
     ASSERT_TRUE(Bench::eventually([&] {
         return bench.number("SELECT heartbeat_id FROM gantry.outbox_checkpoint") > 2;
@@ -80,7 +80,7 @@ TEST(SlotLoss, IsNoticedWhenTheSlotIsAheadOfTheCheckpoint) {
     Bench bench(Mode::wal);
     auto relay = bench.relay();
     bench.publish("k", "k:0");
-    ASSERT_EQ(bench.read(bench.events(), 1).size(), 1U) << relay->log();
+    ASSERT_TRUE(bench.arrive(1)) << relay->log();
     ASSERT_EQ(relay->stop(), 0);
     bench.publish("k", "k:1");
     bench.database().exec(
@@ -96,7 +96,7 @@ TEST(IdleSlot, MovesOnWithForeignTraffic) {
     Bench bench(Mode::wal);
     const auto relay = bench.relay();
     bench.publish("k", "k:0");
-    ASSERT_EQ(bench.read(bench.events(), 1).size(), 1U) << relay->log();
+    ASSERT_TRUE(bench.arrive(1)) << relay->log();
     bench.database().exec(
         "CREATE TABLE foreign_traffic AS SELECT i, repeat('x', 500) AS text "
         "FROM generate_series(1, 100000) i");
