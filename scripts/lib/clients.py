@@ -175,7 +175,8 @@ class Kafka:
         if topic not in self.topics():
             return []
         run = subprocess.run(
-            ["kcat", "-b", self.brokers, "-C", "-t", topic, "-o", str(offset), "-e", "-J", "-q"],
+            ["kcat", "-b", self.brokers, "-C", "-t", topic, "-o", str(offset), "-e", "-J", "-q",
+             "-X", "fetch.wait.max.ms=10"],
             capture_output=True, timeout=KCAT_TIMEOUT, check=True)
         records = []
         for line in run.stdout.decode("utf-8", "replace").splitlines():

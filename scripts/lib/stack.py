@@ -24,6 +24,11 @@ SERVERS = {
     "scheduler": ("grpc",), "scheduler-2": ("grpc",), "api-gateway": ("http", "grpc"),
 }
 READY_LIMIT = 60
+# The topics that outbox-relay declares. The embedded broker cannot create them by request, so it is given them.
+TOPICS = [f"gantry.{name}" for name in (
+    "jobs.default", "jobs.orders", "jobs.reports", "dead.jobs", "events.orders",
+    *("hl7." + code for code in ("ack", "adt", "bar", "dft", "mdm", "mfn", "oml", "omp", "orl", "orm", "oru", "orr",
+                                 "rde", "siu", "vxu", "other")))]
 
 
 def say(text):
@@ -191,7 +196,8 @@ class Stack:
         if broker.pid is not None:
             return
         say(f"starting the embedded broker on {self.brokers} (in memory: it forgets everything when it ends)")
-        broker.start([str(self.build / "bin" / "gantry-embedded-kafka"), "--port", str(self.ports["kafka"])],
+        broker.start([str(self.build / "bin" / "gantry-embedded-kafka"), "--port", str(self.ports["kafka"]),
+                      *(flag for topic in TOPICS for flag in ("--topic", topic))],
                      self._clean_environment())
         end = time.monotonic() + 10
         while "127.0.0.1" not in broker.tail(1):
@@ -232,6 +238,9 @@ class Stack:
         if kind in ("queue-worker", "outbox-relay"):
             result["kafka.brokers"] = self.brokers
         if kind == "queue-worker":
+            if self.kafka_kind == "embedded":
+                # It answers a waiting fetch only at the wait's end, whatever was produced meanwhile.
+                result["kafka.properties"] = "fetch.wait.max.ms=20"
             result["orders.sync.url"] = f"http://{self.address('sink')}/orders"
         if kind == "scheduler":
             result["scheduler.schedules_file"] = str(ROOT / "deploy" / "dev" / "schedules.yaml")
