@@ -15,23 +15,16 @@ using namespace std::chrono_literals;
 constexpr auto kIdleBeat = 1s;
 constexpr Backoff::Limits kStoreBackoff{100ms, 2'000ms, 20ms};
 
-std::size_t size_of(const Work& work) {
-    return std::visit(
-        [](const auto& item) {
-            if constexpr (requires { item.raw; }) {
-                return item.raw.size();
-            } else {
-                return item.bytes.size();
-            }
-        },
-        work.item);
-}
-
 const NewMessage& message_of(const Work& work) {
     return std::get<NewMessage>(work.item);
 }
 
 }  // namespace
+
+std::size_t Work::bytes() const {
+    const auto* message = std::get_if<NewMessage>(&item);
+    return message != nullptr ? message->raw.size() : std::get<Quarantined>(item).bytes.size();
+}
 
 Committer::Committer(const Options& options, hosting::Context& context, MessageStore& store,
                      const Intake& intake, ListenerMetrics& metrics)
@@ -124,7 +117,7 @@ void Committer::commit(Lane& lane, Batch batch, std::stop_token stop) {
     Works messages;
     std::size_t bytes = 0;
     for (const auto& work : batch) {
-        const auto size = size_of(*work);
+        const auto size = work->bytes();
         if (const auto* item = std::get_if<Quarantined>(&work->item)) {
             quarantined.push_back(item);
             completions.push_back({work->connection, work->sequence, size, std::nullopt});
@@ -227,7 +220,7 @@ void Committer::refuse(const Work& work, const Error& error, std::vector<Complet
     auto decision = intake_->refuse(message);
     metrics_->answered(intake_->code_label(message.message_code), decision.answer_code);
     completions.push_back(
-        {work.connection, work.sequence, size_of(work), std::move(decision.answer)});
+        {work.connection, work.sequence, work.bytes(), std::move(decision.answer)});
 }
 
 void Committer::quarantine(std::span<const Quarantined* const> items) {
@@ -289,13 +282,13 @@ Completion Committer::accept(const Work& work, Stored stored) {
     metrics_->stored(message.facility);
     metrics_->answered(intake_->code_label(message.message_code), message.ack_code);
     const auto kind = stored.ack.empty() ? Answer::Kind::none : Answer::Kind::bytes;
-    return {work.connection, work.sequence, size_of(work), Answer{kind, std::move(stored.ack)}};
+    return {work.connection, work.sequence, work.bytes(), Answer{kind, std::move(stored.ack)}};
 }
 
 Completion Committer::close(const Work& work, std::string_view reason) {
     work.gave_up->store(true);
     metrics_->closed_unanswered(reason);
-    return {work.connection, work.sequence, size_of(work), Answer{Answer::Kind::close, {}}};
+    return {work.connection, work.sequence, work.bytes(), Answer{Answer::Kind::close, {}}};
 }
 
 }  // namespace gantry::mllp

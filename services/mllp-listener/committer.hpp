@@ -28,6 +28,9 @@ struct Work {
     /// The connection's, for messages: true once one of its messages gets no answer. Nothing behind
     /// that one is stored, or the sender's repeats would be out of order.
     std::shared_ptr<std::atomic<bool>> gave_up;
+
+    /// Bytes that it holds in memory.
+    [[nodiscard]] std::size_t bytes() const;
 };
 
 /// The answer to a piece of work. Quarantined work gets none here: its answer needs no commit.

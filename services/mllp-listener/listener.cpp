@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -20,6 +21,7 @@
 #include <set>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 namespace gantry::mllp {
 namespace {
@@ -33,6 +35,8 @@ constexpr auto kTick = 250ms;
 constexpr auto kIdleTick = 1s;
 constexpr auto kLinger = 1s;
 constexpr auto kAcceptPause = 100ms;
+// The committer itself says after `store_wait` that there is no answer, unless it hangs.
+constexpr auto kAnswerMargin = 2s;
 constexpr std::size_t kReadSize = std::size_t{64} << 10U;
 
 std::string to_text(const tcp::endpoint& endpoint) {
@@ -78,6 +82,7 @@ Session::Limits session_limits(const Options& options) {
     limits.read_timeout = options.read_timeout;
     limits.frame_timeout = options.frame_timeout;
     limits.write_timeout = options.write_timeout;
+    limits.answer_timeout = options.store_wait + kAnswerMargin;
     return limits;
 }
 
@@ -101,7 +106,7 @@ public:
                  [this](std::vector<Completion> done) {
                      asio::post(io_, [this, done = std::move(done)]() mutable { complete(done); });
                  },
-             .store_changed = [this](bool) { asio::post(io_, [this] { pump_all(); }); }});
+             .store_changed = [this](bool) { asio::post(io_, [this] { resume(); }); }});
     }
 
     ~Impl() { end(); }
@@ -130,6 +135,7 @@ public:
         thread_ = std::jthread([this] {
             pthread_setname_np(pthread_self(), "mllp-io");
             io_.run();
+            heartbeat_->pause();
         });
         logging::info("listening", {{"server", "mllp"}, {"address", address_}});
         return {};
@@ -139,11 +145,14 @@ public:
         if (!thread_.joinable()) {
             return {};
         }
-        asio::post(io_, [this] { begin_drain(); });
+        // Frames that do not come to their end leave the rest of the time to the answers.
+        const auto time = std::max<SteadyTime::duration>(limit.remaining(context_.clock), 0ms);
+        const auto began = now();
+        asio::post(io_, [this, cut_at = began + time * 2 / 3] { begin_drain(cut_at); });
         {
             std::unique_lock lock(mutex_);
-            const auto until = std::max(context_.clock.steady_now(), limit.at() - 500ms);
-            drained_signal_.wait_until(lock, until, [this] { return drained_; });
+            drained_signal_.wait_until(lock, began + std::max(time - 500ms, time / 2),
+                                       [this] { return drained_; });
         }
         end();
         return {};
@@ -166,6 +175,7 @@ private:
         std::shared_ptr<std::atomic<bool>> gave_up = std::make_shared<std::atomic<bool>>(false);
         bool waiting = false;
         bool writing = false;
+        bool dropped = false;
         bool finishing = false;  // FIN is sent; the rest is read and dropped
         SteadyTime finish_by;
     };
@@ -233,11 +243,11 @@ private:
     // Does everything that can be done for a connection now.
     void pump(const ConnectionPtr& connection) {
         auto& session = connection->session;
-        if (connection->finishing) {
+        if (connection->finishing || connection->dropped) {
             return;
         }
         while (session.has_next() && committer_.has_room(connection->id)) {
-            handle(*connection, *session.next());
+            handle(*connection, *session.next(now()));
         }
         recount(*connection);
         if (!connection->writing) {
@@ -250,7 +260,9 @@ private:
             finish(connection);
             return;
         }
-        if (session.wants_bytes() && !held()) {
+        if (session.has_next() || (session.wants_bytes() && held())) {
+            starved_ = true;
+        } else if (session.wants_bytes()) {
             wait_readable(connection);
         }
     }
@@ -258,25 +270,30 @@ private:
     void handle(Connection& connection, Session::Arrival arrival) {
         const auto bytes = arrival.event.bytes.size();
         auto decision = intake_.read(std::move(arrival.event), connection.peer);
-        const auto sequence = arrival.sequence;
-        const auto submit = [&](auto item) {
-            in_flight_bytes_ += bytes;
-            return committer_.submit(
-                {connection.id, sequence, now(), std::move(item), connection.gave_up});
-        };
         if (decision.message) {
             metrics_.received(intake_.code_label(decision.message->message_code), bytes);
-            if (!submit(std::move(*decision.message))) {
-                connection.session.answer(sequence, {Answer::Kind::close, {}}, now());
+            if (!submit(connection, arrival.sequence, std::move(*decision.message))) {
+                connection.session.answer(arrival.sequence, {Answer::Kind::close, {}}, now());
             }
             return;
         }
         metrics_.received("other", bytes);
         metrics_.answered("other", decision.answer_code);
         if (decision.quarantine) {
-            submit(std::move(*decision.quarantine));
+            submit(connection, arrival.sequence, std::move(*decision.quarantine));
         }
-        connection.session.answer(sequence, std::move(decision.answer), now());
+        connection.session.answer(arrival.sequence, std::move(decision.answer), now());
+    }
+
+    template <class Item>
+    bool submit(const Connection& connection, std::uint64_t sequence, Item item) {
+        Work work{connection.id, sequence, now(), std::move(item), connection.gave_up};
+        const auto bytes = work.bytes();
+        if (!committer_.submit(std::move(work))) {
+            return false;
+        }
+        in_flight_bytes_ += bytes;
+        return true;
     }
 
     void complete(std::vector<Completion>& completions) {
@@ -295,21 +312,46 @@ private:
                 pump(ConnectionPtr(found->second));
             }
         }
-        // The queue has room again for those that found it full.
-        pump_all();
+        resume();
     }
 
-    void pump_all() {
+    // Goes on with connections that found the store away, its queue full, or too much in memory,
+    // now that this may have changed.
+    void resume() {
+        if (starved_) {
+            starved_ = false;
+            for (const auto& connection : all_connections()) {
+                if (!connection->waiting) {
+                    pump(connection);
+                }
+            }
+        }
+        relieve();
+    }
+
+    // Unfinished frames alone can fill the memory. None of them could end then, so the largest
+    // gives way: its sender sends it again.
+    void relieve() {
+        while (over_budget() && in_flight_bytes_ == 0) {
+            const auto largest = std::ranges::max_element(
+                connections_, {}, [](const auto& entry) { return entry.second->held; });
+            if (largest == connections_.end() || largest->second->held == 0) {
+                return;
+            }
+            logging::warning("too many unfinished messages in memory; closing the largest",
+                             {{"peer", largest->second->peer}, {"size", largest->second->held}});
+            metrics_.closed_unanswered("memory");
+            drop(ConnectionPtr(largest->second));
+        }
+    }
+
+    [[nodiscard]] std::vector<ConnectionPtr> all_connections() const {
         std::vector<ConnectionPtr> all;
         all.reserve(connections_.size());
         for (const auto& [id, connection] : connections_) {
-            if (!connection->waiting) {
-                all.push_back(connection);
-            }
+            all.push_back(connection);
         }
-        for (const auto& connection : all) {
-            pump(connection);
-        }
+        return all;
     }
 
     // Whether we, not the peer, keep bytes from being read.
@@ -332,13 +374,15 @@ private:
         connection->waiting = true;
         connection->socket.async_wait(tcp::socket::wait_read, [this, connection](error_code error) {
             connection->waiting = false;
-            if (error) {
+            if (error || connection->dropped) {
                 return;
             }
             if (connection->finishing) {
                 drop_rest(connection);
-            } else if (!held() && connection->session.wants_bytes()) {
+            } else if (connection->session.wants_bytes() && !held()) {
                 read(connection);
+            } else {
+                starved_ = true;
             }
         });
     }
@@ -363,6 +407,7 @@ private:
             metrics_.junk_bytes.increment(static_cast<double>(junk));
         }
         pump(connection);
+        relieve();
     }
 
     void write(const ConnectionPtr& connection) {
@@ -406,13 +451,22 @@ private:
         if (connections_.erase(connection->id) == 0) {
             return;
         }
-        held_bytes_ -= connection->held;
+        connection->dropped = true;
+        held_bytes_ -= std::exchange(connection->held, 0);
         if (const auto peer = peers_.find(connection->peer_ip); --peer->second == 0) {
             peers_.erase(peer);
         }
         error_code ignored;
         connection->socket.close(ignored);
         metrics_.connections.set(static_cast<double>(connections_.size()));
+        if (starved_ && !resuming_) {
+            // Not from here: the caller may be in the midst of all connections.
+            resuming_ = true;
+            asio::post(io_, [this] {
+                resuming_ = false;
+                resume();
+            });
+        }
         check_drained();
     }
 
@@ -429,37 +483,39 @@ private:
 
     void tick() {
         heartbeat_->beat();
-        std::vector<ConnectionPtr> all;
-        all.reserve(connections_.size());
-        for (const auto& [id, connection] : connections_) {
-            all.push_back(connection);
-        }
-        for (const auto& connection : all) {
+        const bool out_of_time = draining_ && now() >= cut_at_;
+        for (const auto& connection : all_connections()) {
             if (connection->finishing) {
                 if (now() >= connection->finish_by) {
                     drop(connection);
                 }
                 continue;
             }
+            if (out_of_time) {
+                connection->session.cut(now());
+            }
             const auto expiry = connection->session.tick(now(), held());
             if (expiry == Session::Expiry::write) {
                 logging::debug("a peer does not take its answers", {{"peer", connection->peer}});
                 drop(connection);
-            } else if (expiry != Session::Expiry::none || connection->session.has_next()) {
+                continue;
+            }
+            if (expiry == Session::Expiry::answer) {
+                connection->gave_up->store(true);
+                metrics_.closed_unanswered("no_answer");
+            }
+            if (out_of_time || expiry != Session::Expiry::none || connection->session.has_next()) {
                 pump(connection);
             }
         }
     }
 
-    void begin_drain() {
+    void begin_drain(SteadyTime cut_at) {
         draining_ = true;
+        cut_at_ = cut_at;
         error_code ignored;
         acceptor_.close(ignored);
-        std::vector<ConnectionPtr> all;
-        for (const auto& [id, connection] : connections_) {
-            all.push_back(connection);
-        }
-        for (const auto& connection : all) {
+        for (const auto& connection : all_connections()) {
             connection->session.drain();
             pump(connection);
         }
@@ -500,7 +556,10 @@ private:
     std::uint64_t last_id_ = 0;
     std::size_t held_bytes_ = 0;
     std::size_t in_flight_bytes_ = 0;
+    bool starved_ = false;   // a connection has something to do and could not do it
+    bool resuming_ = false;  // a `resume` is posted
     bool draining_ = false;
+    SteadyTime cut_at_;  // when, draining, unfinished frames are given up
     std::array<char, kReadSize> read_buffer_{};
     // Guarded by mutex_.
     std::mutex mutex_;

@@ -55,14 +55,14 @@ void Session::sort_in(std::vector<hl7::FrameEvent>& events, SteadyTime now) {
     }
 }
 
-std::optional<Session::Arrival> Session::next() {
+std::optional<Session::Arrival> Session::next(SteadyTime now) {
     if (!has_next()) {
         return std::nullopt;
     }
     Arrival arrival{.sequence = first_slot_ + slots_.size(), .event = std::move(inbox_.front())};
     inbox_.pop_front();
     inbox_bytes_ -= arrival.event.bytes.size();
-    slots_.emplace_back();
+    slots_.push_back({.since = now, .answer = std::nullopt});
     return arrival;
 }
 
@@ -72,15 +72,12 @@ void Session::answer(std::uint64_t sequence, Answer answer, SteadyTime now) {
     }
     ENSURE(sequence >= first_slot_ && sequence - first_slot_ < slots_.size(),
            "an answer to no arrival");
-    slots_[sequence - first_slot_] = std::move(answer);
-    while (!slots_.empty() && slots_.front().has_value()) {
-        const auto& ready = *slots_.front();
+    slots_[sequence - first_slot_].answer = std::move(answer);
+    while (!slots_.empty() && slots_.front().answer) {
+        const auto& ready = *slots_.front().answer;
         active_ = now;
         if (ready.kind == Answer::Kind::close) {
-            closing_ = true;
-            slots_.clear();
-            inbox_.clear();
-            inbox_bytes_ = 0;
+            give_up();
             return;
         }
         if (ready.kind == Answer::Kind::bytes) {
@@ -92,6 +89,14 @@ void Session::answer(std::uint64_t sequence, Answer answer, SteadyTime now) {
         slots_.pop_front();
         ++first_slot_;
     }
+}
+
+// Nothing further is answered.
+void Session::give_up() {
+    closing_ = true;
+    slots_.clear();
+    inbox_.clear();
+    inbox_bytes_ = 0;
 }
 
 std::string Session::take_output() {
@@ -128,6 +133,10 @@ void Session::drain() {
 Session::Expiry Session::tick(SteadyTime now, bool held) {
     if ((sending_ || !output_.empty()) && now - progressed_ >= limits_->write_timeout) {
         return Expiry::write;
+    }
+    if (!slots_.empty() && now - slots_.front().since >= limits_->answer_timeout) {
+        give_up();
+        return Expiry::answer;
     }
     if (no_more_bytes_ || closing_) {
         return Expiry::none;

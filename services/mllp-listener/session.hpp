@@ -37,6 +37,8 @@ public:
         std::chrono::milliseconds read_timeout{30'000};
         std::chrono::milliseconds frame_timeout{120'000};
         std::chrono::milliseconds write_timeout{30'000};
+        /// An arrival that is not answered for so long will not be.
+        std::chrono::milliseconds answer_timeout{12'000};
         std::chrono::milliseconds quiet{250};  ///< Silence that completes a lenient frame.
     };
 
@@ -55,7 +57,7 @@ public:
     void peer_closed(SteadyTime now);
 
     /// The next arrival to handle. Each has to be answered once.
-    std::optional<Arrival> next();
+    std::optional<Arrival> next(SteadyTime now);
 
     /// True if `next` would give one.
     [[nodiscard]] bool has_next() const {
@@ -79,12 +81,16 @@ public:
     /// Finish the frame being read, answer everything, then be done.
     void drain();
 
+    /// Cut the frame being read, as if the peer had closed, answer everything, then be done.
+    void cut(SteadyTime now) { peer_closed(now); }
+
     /// What a look at the clock found.
     enum class Expiry {
         none,
-        idle,   ///< No message for too long.
-        read,   ///< A frame took too long; it was cut. The session is done once all is answered.
-        write,  ///< The peer does not take its answers: close at once.
+        idle,    ///< No message for too long.
+        read,    ///< A frame took too long; it was cut. The session is done once all is answered.
+        write,   ///< The peer does not take its answers: close at once.
+        answer,  ///< We owe an answer for too long; the session ends without it.
     };
 
     /// Looks at the time. `held`: the caller, not the peer, keeps bytes from being read, so that
@@ -99,7 +105,14 @@ public:
     [[nodiscard]] std::size_t in_flight() const { return slots_.size(); }
 
 private:
+    // The place of an arrival in the row of answers.
+    struct Slot {
+        SteadyTime since;
+        std::optional<Answer> answer;
+    };
+
     void sort_in(std::vector<hl7::FrameEvent>& events, SteadyTime now);
+    void give_up();
 
     // Constant after construction; outlives the session.
     const Limits* limits_;
@@ -107,7 +120,7 @@ private:
     hl7::FrameDecoder decoder_;
     std::deque<hl7::FrameEvent> inbox_;
     std::size_t inbox_bytes_ = 0;
-    std::deque<std::optional<Answer>> slots_;  // the answers awaited, in order of arrival
+    std::deque<Slot> slots_;  // in order of arrival
     std::uint64_t first_slot_ = 0;
     std::string output_;
     std::uint64_t junk_ = 0;

@@ -13,7 +13,7 @@ protected:
         return hl7::encode_frame("MSH|^~\\&|" + std::string(text));
     }
     std::uint64_t arrive() {
-        const auto arrival = session.next();
+        const auto arrival = session.next(now);
         EXPECT_TRUE(arrival.has_value());
         return arrival ? arrival->sequence : 0;
     }
@@ -60,7 +60,7 @@ TEST_F(SessionTest, CutsASilentFrameAndEndsWithoutAnAnswer) {
     EXPECT_EQ(session.tick(now, false), Session::Expiry::none);
     now += 1s;
     EXPECT_EQ(session.tick(now, false), Session::Expiry::read);
-    const auto arrival = session.next();
+    const auto arrival = session.next(now);
     ASSERT_TRUE(arrival.has_value());
     EXPECT_EQ(arrival->event.fault, hl7::FrameFault::cut);
     session.answer(arrival->sequence, {}, now);
@@ -126,6 +126,23 @@ TEST_F(SessionTest, AnswersAPeerThatClosedItsSide) {
     EXPECT_FALSE(session.done());
     answer(arrive(), "a");
     EXPECT_EQ(session.take_output(), hl7::encode_frame("a"));
+}
+
+TEST_F(SessionTest, EndsBehindTheAnswersItHasWhenOneDoesNotCome) {
+    session.received(framed("1") + framed("2") + framed("3"), now);
+    const auto first = arrive();
+    now += 6s;
+    const auto second = arrive();
+    arrive();
+    answer(first, "a");
+    now += 11s;
+    EXPECT_EQ(session.tick(now, false), Session::Expiry::none);
+    now += 1s;
+    EXPECT_EQ(session.tick(now, false), Session::Expiry::answer);
+    answer(second, "too late");
+    EXPECT_EQ(session.take_output(), hl7::encode_frame("a"));
+    session.sent(now);
+    EXPECT_TRUE(session.done());
 }
 
 TEST_F(SessionTest, GivesUpOnAPeerThatTakesNoAnswers) {
