@@ -130,9 +130,13 @@ constexpr std::array kPages = {
 
 }  // namespace
 
+std::string_view page_name(std::string_view target) {
+    const auto page = std::ranges::find(kPages, target.substr(0, target.find('?')), &Page::path);
+    return page == kPages.end() ? std::string_view() : page->path;
+}
+
 Answer answer(const hosting::Context& context, std::string_view method, std::string_view target) {
-    const std::string_view path = target.substr(0, target.find('?'));
-    const auto page = std::ranges::find(kPages, path, &Page::path);
+    const auto page = std::ranges::find(kPages, page_name(target), &Page::path);
     if (page == kPages.end()) {
         return {404, "text/plain; charset=utf-8", "no such page\n", {}};
     }

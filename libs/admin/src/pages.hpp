@@ -19,4 +19,7 @@ struct Answer {
 /// is known. Runs on the server's thread.
 Answer answer(const hosting::Context& context, std::string_view method, std::string_view target);
 
+/// The path of `target` if there is such a page, else nothing: what a client sends is not logged.
+std::string_view page_name(std::string_view target);
+
 }  // namespace gantry::admin
