@@ -140,7 +140,7 @@ jobs::Job Bench::enqueue(jobs::NewJob job) {
 }
 
 jobs::Job Bench::read(const Uuid& id) {
-    // Also in the moment in which a test has cut the sessions.
+    // Also in the moment after a test has cut the sessions.
     auto job = store_.find(id, Deadline::after(kLimit));
     return job ? *job : need(store_.find(id, Deadline::after(kLimit)));
 }
@@ -157,6 +157,23 @@ bool Bench::ends(const Uuid& id, jobs::State state, milliseconds limit) {
 
 std::int64_t Bench::count(const std::string& from) const {
     return database.exec("SELECT count(*) FROM " + from).front().get<std::int64_t>(0);
+}
+
+void Bench::allow_connections(const std::string& allowed) {
+    auto options = database.options();
+    options.url = std::getenv("GANTRY_TEST_DATABASE_URL");
+    const auto server = need(postgres::Connection::open(options));
+    need(server->exec("ALTER DATABASE " + database.name() + " ALLOW_CONNECTIONS " + allowed));
+    need(server->exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+                      {database.name()}));
+}
+
+void Bench::cut_database() {
+    allow_connections("false");
+}
+
+void Bench::restore_database() {
+    allow_connections("true");
 }
 
 std::int64_t Bench::committed() {

@@ -52,6 +52,10 @@ public:
     /// The group's committed offsets of the jobs topic, added up.
     std::int64_t committed();
 
+    /// Takes the database away from everybody, and gives it back.
+    void cut_database();
+    void restore_database();
+
     /// While false, what is written to the fast lane stays there.
     void pump(bool on) { pumping_ = on; }
 
@@ -62,6 +66,8 @@ public:
 
 private:
     void relay(const std::stop_token& stop);
+
+    void allow_connections(const std::string& allowed);
 
     metrics::Registry metrics_;
     std::unique_ptr<kafka::Admin> admin_;
