@@ -265,21 +265,24 @@ private:
     // The entry as it counts now: a polled check that has not run for long is unhealthy.
     [[nodiscard]] Snapshot seen(const Entry& entry) const {
         Snapshot snapshot = entry.snapshot;
-        if (entry.check) {
-            // A run may take its whole time-out without being late.
-            const auto allowed = entry.check->period * kPeriodsUntilStale + entry.check->timeout;
-            if (clock_.steady_now() - entry.last_run > allowed) {
-                snapshot.status = Status::unhealthy;
-                snapshot.detail = "stale: has not run for three periods";
-            }
+        if (is_stale(entry)) {
+            snapshot.status = Status::unhealthy;
+            snapshot.detail = "stale: has not run for three periods";
         }
         return snapshot;
     }
 
+    [[nodiscard]] bool is_stale(const Entry& entry) const {
+        // A run may take its whole time-out without being late.
+        return entry.check && clock_.steady_now() - entry.last_run >
+                                  entry.check->period * kPeriodsUntilStale + entry.check->timeout;
+    }
+
     [[nodiscard]] bool ready_locked() const {
         return std::ranges::all_of(entries_, [this](const auto& named) {
-            const Snapshot snapshot = seen(*named.second);
-            return !snapshot.readiness || snapshot.status != Status::unhealthy;
+            const Entry& entry = *named.second;
+            return !entry.snapshot.readiness ||
+                   (entry.snapshot.status != Status::unhealthy && !is_stale(entry));
         });
     }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -69,16 +70,15 @@ public:
         {
             // Runs on the thread that asks for the stop, also while this one hangs in a start.
             const std::stop_callback on_stop(context_.lifetime.stopping(), [this] {
-                abort_start_.request_stop();
-                guard_.cancel_hard_limit();
-                guard_.set_hard_limit(context_.clock.steady_now() + options_.stop_timeout,
-                                      kExitStopTimedOut);
+                begin_stop();
                 alarm_.ring();
             });
             if (start()) {
                 serve();
             }
         }
+        // Again, because the callback is dropped if this thread comes here before its turn.
+        begin_stop();
         stop();
         return exit_code();
     }
@@ -87,6 +87,16 @@ public:
 
 private:
     bool stopping() const { return context_.lifetime.stopping().stop_requested(); }
+
+    // From here on the stop's time runs; only the first call counts.
+    void begin_stop() {
+        std::call_once(stop_begun_, [this] {
+            abort_start_.request_stop();
+            guard_.cancel_hard_limit();
+            guard_.set_hard_limit(context_.clock.steady_now() + options_.stop_timeout,
+                                  kExitStopTimedOut);
+        });
+    }
 
     // Returns whether everything runs.
     bool start() {
@@ -180,6 +190,7 @@ private:
     // Self-synchronised.
     Alarm alarm_;
     std::stop_source abort_start_;
+    std::once_flag stop_begun_;
     std::atomic<bool> start_timed_out_ = false;
     // The host's thread only.
     bool start_failed_ = false;

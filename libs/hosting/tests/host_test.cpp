@@ -8,7 +8,9 @@
 #include <gtest/gtest.h>
 #include <atomic>
 #include <condition_variable>
+#include <latch>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace gantry::hosting {
@@ -332,6 +334,24 @@ TEST_F(HostTimeTest, AHangingStopIsNamedAndEndsTheProcess) {
     EXPECT_EQ(run_while_time_passes({.stop_timeout = 30s}), kExitStopTimedOut);
     EXPECT_EQ(forced_with_, kExitStopTimedOut);
     EXPECT_THAT(log.text(), HasSubstr("\"while\":\"stopping service `b`\""));
+}
+
+TEST_F(HostTimeTest, TheStopIsLimitedThoughTheThreadThatAskedForItIsHeldUp) {
+    std::latch stopping(1);
+    std::optional<std::stop_callback<std::function<void()>>> held_up;
+    std::jthread asker;
+    rig_.lifetime.on(Phase::started, [&] {
+        // Callbacks that were registered last run first: the host's comes after this one.
+        held_up.emplace(rig_.lifetime.stopping(), [&] { stopping.wait(); });
+        asker = std::jthread([&] { rig_.lifetime.stop("test"); });
+    });
+    script_stop("a", [&](Deadline) -> Result<void> {
+        stopping.count_down();
+        rig_.clock.sleep_for(10h, forced_.get_token());
+        return {};
+    });
+    EXPECT_EQ(run_while_time_passes({.stop_timeout = 30s}), kExitStopTimedOut);
+    EXPECT_EQ(forced_with_, kExitStopTimedOut);
 }
 
 TEST_F(HostTest, StopsFromManyThreadsAtOnceAreOne) {
