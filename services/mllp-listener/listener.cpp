@@ -199,6 +199,7 @@ private:
                 return;
             }
             admit(std::move(socket));
+            relieve();
             accept();
         });
     }
@@ -508,6 +509,7 @@ private:
                 pump(connection);
             }
         }
+        relieve();
     }
 
     void begin_drain(SteadyTime cut_at) {

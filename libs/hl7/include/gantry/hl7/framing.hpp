@@ -75,7 +75,7 @@ public:
     [[nodiscard]] bool in_frame() const { return state_ != State::outside; }
 
     /// Bytes held in memory for the frame in progress.
-    [[nodiscard]] std::size_t held_bytes() const { return payload_.capacity(); }
+    [[nodiscard]] std::size_t held_bytes() const { return in_frame() ? payload_.capacity() : 0; }
 
 private:
     enum class State {
