@@ -41,7 +41,7 @@ RelayProcess::RelayProcess(const std::string& database_url, const std::string& b
         GANTRY_OUTBOX_RELAY_BINARY,       "--kafka.brokers=" + brokers,
         "--kafka.topic_prefix=" + prefix, "--admin.listen=127.0.0.1:0",
         "--grpc.listen=127.0.0.1:0",      "--log.format=json",
-        "--relay.topics_interval=1s"};
+        "--relay.topics_interval=1s",     "--relay.lease_ttl=3s"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     std::vector<char*> argv;
     for (auto& argument : arguments) {
@@ -141,6 +141,15 @@ std::unique_ptr<RelayProcess> Bench::relay(const std::vector<std::string>& flags
 void Bench::publish(const std::string& key, const std::string& payload) const {
     database_.exec("SELECT gantry.publish($1, $2, 'test.event', $3::bytea)",
                    {events(), key, postgres::Bytes{payload}});
+}
+
+void Bench::publish_many(int count) const {
+    // Straight into the ledger: gantry.publish checks each row, which would take most of the time.
+    database_.exec(
+        "INSERT INTO gantry.outbox_message (topic, key, type, payload) "
+        "SELECT $1, 'k' || i % 10, 't', ('k' || i % 10 || ':' || i || repeat(' ', 300))::bytea "
+        "FROM generate_series(1, $2::int) i",
+        {events(), count});
 }
 
 bool Bench::arrive(std::size_t count) {

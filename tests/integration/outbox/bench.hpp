@@ -71,6 +71,9 @@ public:
     std::vector<kafka::Message> read(const std::string& topic, std::size_t count,
                                      milliseconds limit = milliseconds{60'000});
 
+    /// Commits a transaction of so many events of about 300 bytes on ten keys.
+    void publish_many(int count) const;
+
     /// Waits until so many events are there; false if they do not come.
     bool arrive(std::size_t count);
 

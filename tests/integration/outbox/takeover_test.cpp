@@ -115,10 +115,7 @@ TEST_P(Takeover, GoesOnFromItsStoredProgress) {
 TEST_P(Takeover, GoesOnInTheMiddleOfAHugeTransaction) {
     auto relay = bench_.relay({"--relay.inflight_bytes=2MiB"});
     await_leader(*relay);
-    bench_.database().exec(
-        "SELECT count(gantry.publish($1, 'k' || i % 10, 't', "
-        "('k' || i % 10 || ':' || i || repeat(' ', 300))::bytea)) FROM generate_series(1, 50000) i",
-        {bench_.events()});
+    bench_.publish_many(50'000);
     ASSERT_TRUE(bench_.arrive(2'000));
     relay->kill();
     relay = bench_.relay();
