@@ -43,6 +43,11 @@ std::string quoted(std::string_view value) {
     return text + "'";
 }
 
+// Statistics are reset by every crash recovery, and kept by an orderly restart. A reset by hand
+// only makes us more careful.
+constexpr std::string_view kServerLife =
+    "SELECT coalesce(stats_reset::text, '') FROM pg_stat_bgwriter";
+
 std::string session_script(const Options& options) {
     const auto ms = [](milliseconds limit) { return std::to_string(limit.count()); };
     std::string script =
@@ -56,7 +61,7 @@ std::string session_script(const Options& options) {
     for (const auto& [name, value] : options.session) {
         script += "; SET " + name + " = " + quoted(value);
     }
-    return script;
+    return script + "; " + std::string(kServerLife);
 }
 
 }  // namespace
@@ -67,7 +72,7 @@ public:
         : connection(connection_string(options)), drop_notices(connection), session(connection) {
         // Without DETAIL and HINT, whose texts repeat values of rows.
         connection.set_verbosity(pqxx::connection_base::terse);
-        session.exec(session_script(options));
+        server_life = session.exec(session_script(options))[0][0].c_str();
     }
 
     pqxx::connection connection;
@@ -76,6 +81,7 @@ public:
     // connection lost at COMMIT is seen as such. While it lives, libpqxx does not reconnect behind
     // our back.
     pqxx::nontransaction session;
+    std::string server_life;
     bool lost = false;
 };
 
@@ -171,12 +177,24 @@ Result<void> Connection::exec_script(std::string_view sql) {
     return {};
 }
 
+void Connection::cancel() {
+    try {
+        impl_->connection.cancel_query();
+    } catch (const std::exception&) {
+        // The server is away, and the statement with it.
+    }
+}
+
 bool Connection::usable() const {
     return !impl_->lost && impl_->connection.is_open();
 }
 
 int Connection::backend_pid() const {
     return impl_->connection.backendpid();
+}
+
+const std::string& Connection::server_life() const {
+    return impl_->server_life;
 }
 
 Result<Transaction> Transaction::begin(Connection& connection, Mode mode) {
@@ -201,6 +219,11 @@ Result<Rows> Transaction::exec(std::string_view sql, const Params& params) {
 Result<std::string> Transaction::xid() {
     const auto rows = TRY(exec("SELECT pg_current_xact_id()::text"));
     return rows.front().get<std::string>(0);
+}
+
+const std::string& Transaction::server_life() const {
+    ENSURE(connection_ != nullptr, "the transaction is open");
+    return connection_->server_life();
 }
 
 Result<void> Transaction::commit() {
@@ -243,14 +266,24 @@ Result<void> Transaction::rollback_to_savepoint() {
     return {};
 }
 
-Result<CommitStatus> commit_status(Connection& connection, const std::string& xid) {
-    const auto rows = TRY(connection.exec("SELECT pg_xact_status($1::xid8)", {xid}));
-    const auto status = rows.front().get<std::optional<std::string>>(0);
-    if (status == "committed") {
-        return CommitStatus::committed;
+Result<CommitStatus> commit_status(Connection& connection, const std::string& xid,
+                                   std::string_view server_life) {
+    auto rows = connection.exec("SELECT pg_xact_status($1::xid8)", {xid});
+    if (!rows) {
+        if (rows.error().code != Code::invalid_argument) {
+            return std::unexpected(std::move(rows).error());
+        }
+        return CommitStatus::aborted;  // "in the future": the server never wrote that id.
     }
+    const auto status = rows->front().get<std::optional<std::string>>(0);
     if (status == "aborted") {
         return CommitStatus::aborted;
+    }
+    if (connection.server_life() != server_life) {
+        return CommitStatus::unknown;
+    }
+    if (status == "committed") {
+        return CommitStatus::committed;
     }
     return status == "in progress" ? CommitStatus::in_progress : CommitStatus::unknown;
 }

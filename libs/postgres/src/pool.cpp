@@ -114,6 +114,7 @@ Result<void> Pool::commit(Transaction& transaction, Transaction::Mode mode, Dead
     // An id only if the transaction wrote: without one there is nothing to resolve.
     const auto rows = TRY(transaction.exec("SELECT pg_current_xact_id_if_assigned()::text"));
     const auto xid = rows.front().get<std::optional<std::string>>(0);
+    const std::string life = transaction.server_life();
     auto committed = transaction.commit();
     if (committed || committed.error().reason != "COMMIT_UNKNOWN" || !xid) {
         return committed;
@@ -123,9 +124,12 @@ Result<void> Pool::commit(Transaction& transaction, Transaction::Mode mode, Dead
     Backoff backoff({milliseconds{20}, milliseconds{500}, milliseconds{5}});
     while (!limit.expired()) {
         if (auto connection = Connection::open(impl_->options)) {
-            const auto status = commit_status(**connection, *xid);
+            const auto status = commit_status(**connection, *xid, life);
             if (status == CommitStatus::committed) {
                 return {};
+            }
+            if (status == CommitStatus::unknown) {
+                return committed;
             }
             if (status == CommitStatus::aborted) {
                 return std::unexpected(

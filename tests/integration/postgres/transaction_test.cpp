@@ -71,12 +71,31 @@ TEST_F(TransactionTest, ConnectionLostAtCommitIsUnknownAndCanBeAskedAfter) {
     ASSERT_TRUE(tx.exec("INSERT INTO t VALUES (1)"));
     const auto xid = tx.xid();
     ASSERT_TRUE(xid);
+    const auto life = tx.server_life();
     database_.kill_sessions();
     const auto lost = tx.commit();
     ASSERT_FALSE(lost);
     EXPECT_EQ(lost.error().reason, "COMMIT_UNKNOWN");
     const auto fresh = database_.connect();
-    EXPECT_EQ(commit_status(*fresh, *xid).value(), CommitStatus::aborted);
+    EXPECT_EQ(commit_status(*fresh, *xid, life).value(), CommitStatus::aborted);
+}
+
+TEST_F(TransactionTest, BelievesACommitOnlyWithinOneLifeOfTheServer) {
+    auto tx = Transaction::begin(*connection_).value();
+    const auto xid = tx.xid().value();
+    const auto life = tx.server_life();
+    EXPECT_EQ(commit_status(*database_.connect(), xid, life).value(), CommitStatus::in_progress);
+    ASSERT_TRUE(tx.commit());
+    const auto fresh = database_.connect();
+    EXPECT_EQ(commit_status(*fresh, xid, life).value(), CommitStatus::committed);
+    // After a crash the id may have been given out again.
+    EXPECT_EQ(commit_status(*fresh, xid, "2001-01-01 00:00:00+00").value(), CommitStatus::unknown);
+}
+
+TEST_F(TransactionTest, AnIdThatTheServerNeverWroteRolledBack) {
+    const auto xid = std::to_string((std::uint64_t{1} << 40U) + 1000);
+    EXPECT_EQ(commit_status(*connection_, xid, connection_->server_life()).value(),
+              CommitStatus::aborted);
 }
 
 TEST_F(TransactionTest, ErrorsNeverRepeatValues) {

@@ -12,7 +12,7 @@
 
 namespace gantry::postgres {
 
-/// One session with PostgreSQL. Not thread-safe: one thread at a time.
+/// One session with PostgreSQL. Not thread-safe: one thread at a time, but for `cancel`.
 ///
 /// A session starts with `synchronous_commit=on`, `TimeZone=UTC` and the timeouts of its options.
 /// It never reconnects by itself: a broken one stays broken.
@@ -35,6 +35,11 @@ public:
     /// Runs a script of several statements without parameters.
     Result<void> exec_script(std::string_view sql);
 
+    /// Asks the server to end the statement that runs now, which then fails. Unlike the rest, for
+    /// another thread than the one that waits in `exec`. A request that comes between two
+    /// statements does nothing, and a server that cannot be reached does not hear it.
+    void cancel();
+
     /// False once the connection was lost.
     [[nodiscard]] bool usable() const;
 
@@ -43,6 +48,10 @@ public:
 
     /// The server process, as in `pg_stat_activity.pid`.
     [[nodiscard]] int backend_pid() const;
+
+    /// Names the time between two crash recoveries of the server, in which this connection was
+    /// opened. Within one, a transaction's id is never given to another.
+    [[nodiscard]] const std::string& server_life() const;
 
 private:
     friend class Transaction;
@@ -79,8 +88,12 @@ public:
     /// The transaction's id as text (xid8), assigned now if it had none.
     Result<std::string> xid();
 
+    /// See `Connection::server_life`. The transaction is open.
+    [[nodiscard]] const std::string& server_life() const;
+
     /// Commits. `unknown` with reason `COMMIT_UNKNOWN` if the connection was lost meanwhile:
-    /// whether it committed can be asked of `commit_status` with an `xid()` that was read before.
+    /// whether it committed can be asked of `commit_status` with an `xid()` and a `server_life()`
+    /// that were read before.
     Result<void> commit();
 
     /// Rolls back. Idempotent; errors are of no consequence.
@@ -98,7 +111,12 @@ private:
 /// What became of a transaction.
 enum class CommitStatus { committed, aborted, in_progress, unknown };
 
-/// Asks `pg_xact_status` on another connection.
-Result<CommitStatus> commit_status(Connection& connection, const std::string& xid);
+/// Asks `pg_xact_status` on another connection what became of a transaction of `server_life`.
+///
+/// A server that crashed forgets ids whose records it had not written yet, and gives them out
+/// again: then the id may be another transaction's, so that `committed` is believed only within one
+/// life of the server. `unknown` is final: no later answer will be clearer.
+Result<CommitStatus> commit_status(Connection& connection, const std::string& xid,
+                                   std::string_view server_life);
 
 }  // namespace gantry::postgres
