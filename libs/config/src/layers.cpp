@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <optional>
+#include <sstream>
 #include <system_error>
 
 namespace gantry::config {
@@ -16,12 +16,17 @@ namespace {
 
 constexpr std::string_view kPrefix = "GANTRY__";
 
+// Nothing, and the reason in errno, if the file cannot be read.
 std::optional<std::string> read_file(const std::string& path) {
+    errno = 0;
     std::ifstream file(path, std::ios::binary);
-    if (!file) {
+    std::ostringstream text;
+    // A folder opens like a file and fails when it is read.
+    if (!file || (file.peek() != std::ifstream::traits_type::eof() && !(text << file.rdbuf())) ||
+        file.bad()) {
         return std::nullopt;
     }
-    return std::string((std::istreambuf_iterator<char>(file)), {});
+    return std::move(text).str();
 }
 
 // GANTRY__KAFKA__TOPIC_PREFIX → kafka.topic_prefix.

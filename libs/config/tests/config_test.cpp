@@ -146,6 +146,8 @@ TEST_F(ConfigTest, MalformedYamlAndMissingFileAreFaults) {
     EXPECT_THAT(text_of(load_now()), HasSubstr("not well-formed YAML"));
     sources_.arguments = {"--kafka.brokers=x", "--config=/no/such/file"};
     EXPECT_THAT(text_of(load_now()), HasSubstr("No such file"));
+    sources_.arguments = {"--kafka.brokers=x", "--config=" + folder_.string()};
+    EXPECT_THAT(text_of(load_now()), HasSubstr("Is a directory"));
 }
 
 TEST_F(ConfigTest, PrintedConfigurationReadsBack) {

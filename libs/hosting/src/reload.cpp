@@ -1,5 +1,7 @@
 #include "reload.hpp"
 
+#include "attempt.hpp"
+
 #include "gantry/logging/log.hpp"
 
 #include <utility>
@@ -41,6 +43,27 @@ void Reloader::reload() {
         logging::info("signal ignored: this program does not reload", {{"signal", "SIGHUP"}});
         return;
     }
+    // The signal thread goes on whatever a program's validation throws.
+    auto faults =
+        attempt(Thrown::by_wiring, [&]() -> Result<std::vector<config::Fault>> { return take(); });
+    if (!faults) {
+        faults = {{"configuration", "reload", std::move(faults).error().message}};
+    }
+    if (!faults->empty()) {
+        failures_.increment();
+        reporter_.report(health::Status::degraded, "reload refused; the old values stay");
+        for (const config::Fault& fault : *faults) {
+            logging::error("reload refused", {{"fault", config::to_string(fault)}});
+        }
+        return;
+    }
+    logging::set_level(values_["log.level"]);
+    successes_.increment();
+    reporter_.report(health::Status::healthy, "loaded");
+    logging::info("configuration reloaded");
+}
+
+std::vector<config::Fault> Reloader::take() {
     CommonOptions common;
     config::Binder binder;
     common.bind(binder);
@@ -50,12 +73,7 @@ void Reloader::reload() {
         loaded.faults.insert(loaded.faults.end(), more.begin(), more.end());
     }
     if (!loaded.faults.empty()) {
-        failures_.increment();
-        reporter_.report(health::Status::degraded, "reload refused; the old values stay");
-        for (const config::Fault& fault : loaded.faults) {
-            logging::error("reload refused", {{"fault", config::to_string(fault)}});
-        }
-        return;
+        return std::move(loaded.faults);
     }
     for (const auto& setting : binder.settings()) {
         std::string& value = values_[setting->key];
@@ -69,10 +87,7 @@ void Reloader::reload() {
             logging::warning("changed setting waits for a restart", {{"key", setting->key}});
         }
     }
-    logging::set_level(values_["log.level"]);
-    successes_.increment();
-    reporter_.report(health::Status::healthy, "loaded");
-    logging::info("configuration reloaded");
+    return {};
 }
 
 }  // namespace gantry::hosting

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace gantry::hosting {
 
@@ -29,6 +30,8 @@ public:
 
 private:
     static std::map<std::string, std::string> values_of(const config::Binder& binder);
+    /// Reads the configuration again; its faults, or nothing if its values hold now.
+    std::vector<config::Fault> take();
 
     const Program& program_;
     config::Sources sources_;

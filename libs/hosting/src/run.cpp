@@ -83,9 +83,7 @@ int run_host(const Program& program, const CommonOptions& common, const config::
     return code;
 }
 
-}  // namespace
-
-int run_program(const Program& program, int argc, char** argv) {
+int run_unguarded(const Program& program, int argc, char** argv) {
     block_signals();
     CommonOptions common;
     config::Binder binder;
@@ -122,6 +120,18 @@ int run_program(const Program& program, int argc, char** argv) {
                         .service = std::string(program.name)});
     logging::info("starting", {{"version", GANTRY_VERSION}, {"pid", getpid()}});
     return run_host(program, common, sources, binder);
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char** argv) {
+    const auto code = attempt(Thrown::by_wiring,
+                              [&]() -> Result<int> { return run_unguarded(program, argc, argv); });
+    if (!code) {
+        std::cerr << program.name << ": " << code.error().message << "\n";
+        return kExitStartFailed;
+    }
+    return *code;
 }
 
 }  // namespace gantry::hosting

@@ -5,7 +5,9 @@
 #include "gantry/logging/log.hpp"
 
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -15,7 +17,13 @@ struct WorkOptions {
     std::string mode = "run";
     void bind(config::Binder& binder) {
         binder.add("work.mode", mode, "How the worker behaves.")
-            .one_of({"run", "throw", "fail_start", "hang_stop", "hang_destroy"});
+            .one_of({"run", "throw", "fail_start", "hang_stop", "hang_destroy", "throw_validate"});
+    }
+    [[nodiscard]] std::vector<config::Fault> validate() const {
+        if (mode == "throw_validate") {
+            throw std::runtime_error("cannot read the schedules");
+        }
+        return {};
     }
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,25 @@ TEST(Program, HangingDestructionOfTheAppExitsWith124) {
     child.signal(SIGTERM);
     EXPECT_EQ(child.exit_code(), 124);
     EXPECT_THAT(child.output(), HasSubstr("destroying what the services shared"));
+}
+
+TEST(Program, AThrowingValidationEndsTheStartAndRefusesAReload) {
+    EXPECT_EQ(Child({"--work.mode=throw_validate"}).exit_code(), 71);
+    const std::string path =
+        testing::TempDir() + "gantry-program-" + std::to_string(getpid()) + ".yaml";
+    std::ofstream(path) << "work: {mode: run}\n";
+    Child child({"--config=" + path});
+    ASSERT_TRUE(child.wait_for(kStarted)) << child.output();
+    std::ofstream(path) << "work: {mode: throw_validate}\n";
+    child.signal(SIGHUP);
+    EXPECT_TRUE(child.wait_for("reload refused")) << child.output();
+    EXPECT_TRUE(child.wait_for("cannot read the schedules")) << child.output();
+    std::ofstream(path) << "work: {mode: run}\n";
+    child.signal(SIGHUP);
+    EXPECT_TRUE(child.wait_for("configuration reloaded")) << child.output();
+    child.signal(SIGTERM);
+    EXPECT_EQ(child.exit_code(), 0) << child.output();
+    std::remove(path.c_str());
 }
 
 TEST(Program, BadOptionsAreAllReportedWith78) {
