@@ -5,13 +5,24 @@
 #include "listener.hpp"
 #include "maintenance.hpp"
 
+#include <algorithm>
+
 namespace gantry::mllp {
 namespace {
 
-constexpr std::chrono::milliseconds kTransactionTimeout{30'000};
-
 postgres::Options named(postgres::Options options) {
     options.application_name = App::kName;
+    return options;
+}
+
+// A connection for each committer and one for its rehearsals. What takes longer than the messages
+// may wait is of no use to them.
+postgres::Options for_store(postgres::Options options, const Options& mllp) {
+    options.application_name = std::string(App::kName) + "-store";
+    options.pool_size = mllp.committers + 1;
+    options.statement_timeout = std::min(options.statement_timeout, mllp.store_wait);
+    options.idle_in_transaction_timeout =
+        std::min(options.idle_in_transaction_timeout, mllp.store_wait);
     return options;
 }
 
@@ -29,7 +40,8 @@ App::App(const Options& settings, hosting::Context& shared)
     : options(settings),
       context(shared),
       pool(named(options.postgres), shared.metrics),
-      store(pool, kTransactionTimeout),
+      store_pool(for_store(options.postgres, options.mllp), shared.metrics),
+      store(store_pool, options.mllp.store_wait),
       intake(options.mllp, options.topic_prefix, shared.clock),
       metrics(options.mllp, shared.metrics, shared.clock) {}
 

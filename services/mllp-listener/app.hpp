@@ -12,6 +12,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gantry::mllp {
 
@@ -28,6 +29,7 @@ struct App {
         mllp::Options mllp;
         std::string topic_prefix = "gantry";
         void bind(config::Binder& binder);
+        [[nodiscard]] std::vector<config::Fault> validate() const { return mllp.validate(); }
     };
 
     App(const Options& settings, hosting::Context& shared);
@@ -35,7 +37,8 @@ struct App {
 
     Options options;
     hosting::Context& context;
-    postgres::Pool pool;
+    postgres::Pool pool;        // the API's and the maintenance's
+    postgres::Pool store_pool;  // the committers': no other work keeps them waiting
     PostgresStore store;
     Intake intake;
     ListenerMetrics metrics;

@@ -73,7 +73,7 @@ void Options::bind(config::Binder& binder) {
         .add("mllp.store_wait", store_wait,
              "How long a message waits for a database that is away; then its connection is closed "
              "without an answer.")
-        .range(100, 600'000);
+        .range(1'000, 600'000);
     binder
         .add("mllp.accept", accept,
              "Accepted message types, such as ORM^O01 or ADT; empty accepts all.")
@@ -104,6 +104,25 @@ void Options::bind(config::Binder& binder) {
         .add("mllp.maintenance_interval", maintenance_interval,
              "How often partitions are made and old rows purged.")
         .range(1'000, 86'400'000);
+}
+
+std::vector<config::Fault> Options::validate() const {
+    std::vector<config::Fault> faults;
+    // A frame's buffer grows by doubling, so the largest message may need twice its size.
+    if (max_buffered_size.bytes < 2 * max_frame_size.bytes) {
+        faults.push_back(
+            {"mllp.max_buffered_size", "", "must be at least twice mllp.max_frame_size"});
+    }
+    for (const auto& id : processing_ids) {
+        if (id.size() != 1) {
+            faults.push_back({"mllp.processing_ids", "", "must be single letters such as P,T,D"});
+            break;
+        }
+    }
+    if (processing_ids.empty()) {
+        faults.push_back({"mllp.processing_ids", "", "must name at least one letter"});
+    }
+    return faults;
 }
 
 }  // namespace gantry::mllp

@@ -2,6 +2,7 @@
 
 #include "gantry/base/units.hpp"
 #include "gantry/config/binder.hpp"
+#include "gantry/config/loader.hpp"
 #include "gantry/hl7/charset.hpp"
 #include "gantry/hl7/framing.hpp"
 
@@ -44,6 +45,9 @@ struct Options {
     std::chrono::milliseconds maintenance_interval{std::chrono::minutes{10}};
 
     void bind(config::Binder& binder);
+
+    /// Faults between settings.
+    [[nodiscard]] std::vector<config::Fault> validate() const;
 
     [[nodiscard]] hl7::FramingPolicy framing_policy() const {
         return framing == "lenient" ? hl7::FramingPolicy::lenient : hl7::FramingPolicy::strict;
