@@ -85,7 +85,7 @@ std::vector<std::string> Registry::types() const {
 std::string storable_error(std::string_view text) {
     std::string clean(text.substr(0, kMaxError));
     // A cut in the middle of a character leaves at most three bytes too many.
-    for (int i = 0; i < 3 && !clean.empty() && !is_storable(clean); ++i) {
+    for (int i = 0; text.size() > kMaxError && i < 3 && !is_storable(clean); ++i) {
         clean.pop_back();
     }
     if (!is_storable(clean)) {
