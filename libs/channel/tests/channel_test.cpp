@@ -139,6 +139,23 @@ TEST(Channel, CancelledReaderDoesNotSwallowTheNextItem) {
     }
 }
 
+TEST(Channel, CancelledWriterDoesNotSwallowTheRoom) {
+    for (int round = 0; round < 200; ++round) {
+        Ints channel({.capacity = 1});
+        channel.try_write(0);
+        std::stop_source stop;
+        std::jthread cancelled([&] { channel.write(1, stop.get_token()); });
+        std::jthread patient([&] { EXPECT_EQ(channel.write(2, {}), WriteOutcome::written); });
+        std::jthread reader([&] { EXPECT_EQ(channel.read({}), 0); });
+        stop.request_stop();
+        reader.join();
+        cancelled.join();
+        // Had the cancelled one got in first, the next read makes room as well.
+        while (channel.read({}) != 2) {
+        }
+    }
+}
+
 TEST(Channel, CloseLetsReadersDrainAndTellsWhy) {
     Ints channel;
     channel.try_write(1);
