@@ -138,7 +138,16 @@ std::vector<Item> parse_items(std::string_view json) {
     const auto parsed = nlohmann::json::parse(json, nullptr, false);
     if (parsed.is_array()) {
         for (const auto& item : parsed) {
-            items.push_back({item.value("code", std::string()), item.value("quantity", 1)});
+            const auto code = item.is_object() ? item.find("code") : item.end();
+            if (code == item.end() || !code->is_string()) {
+                continue;
+            }
+            const auto quantity = item.find("quantity");
+            if (quantity == item.end()) {
+                items.push_back({code->get<std::string>(), 1});
+            } else if (quantity->is_number_integer()) {
+                items.push_back({code->get<std::string>(), quantity->get<int>()});
+            }
         }
     }
     return items;
