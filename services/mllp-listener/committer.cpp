@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace gantry::mllp {
@@ -57,7 +58,14 @@ Result<void> Committer::start(std::stop_token /*aborted*/) {
         lane.heartbeat = context_->watchdog.watch(name);
         lane.thread = std::jthread([this, &lane, name](std::stop_token stop) {
             pthread_setname_np(pthread_self(), name.c_str());
-            run(lane, std::move(stop));
+            try {
+                run(lane, std::move(stop));
+            } catch (const std::exception&) {
+                // Such as no memory. What it says could hold data.
+                context_->lifetime.fault(
+                    name, Error{Code::internal, "unexpected exception in a committer", {}, {}});
+            }
+            lane.heartbeat->pause();
         });
     }
     return {};
@@ -102,7 +110,6 @@ void Committer::run(Lane& lane, std::stop_token stop) {
             commit(lane, std::move(*batch), stop);
         } else if (batch.error() == channel::ReadEnd::closed ||
                    batch.error() == channel::ReadEnd::cancelled) {
-            lane.heartbeat->pause();
             return;
         } else if (!store_up()) {
             probe_store();

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -134,8 +135,7 @@ public:
         schedule_tick();
         thread_ = std::jthread([this] {
             pthread_setname_np(pthread_self(), "mllp-io");
-            io_.run();
-            heartbeat_->pause();
+            run();
         });
         logging::info("listening", {{"server", "mllp"}, {"address", address_}});
         return {};
@@ -183,6 +183,21 @@ private:
 
     SteadyTime now() const { return context_.clock.steady_now(); }
 
+    void run() {
+        try {
+            io_.run();
+        } catch (const std::exception&) {
+            // Such as no memory. What it says could hold data. Nobody gets an answer any more, so
+            // nothing is lost; a new process starts clean.
+            context_.lifetime.fault(
+                "mllp", Error{Code::internal, "unexpected exception in the listener", {}, {}});
+            const std::lock_guard lock(mutex_);
+            drained_ = true;
+            drained_signal_.notify_all();
+        }
+        heartbeat_->pause();
+    }
+
     void accept() {
         acceptor_.async_accept([this](error_code error, tcp::socket socket) {
             if (error == asio::error::operation_aborted || draining_) {
@@ -190,6 +205,7 @@ private:
             }
             if (error) {
                 // Mostly too many open files: give some time for others to close.
+                metrics_.refused_connection("accept_failed");
                 accept_timer_.expires_after(kAcceptPause);
                 accept_timer_.async_wait([this](error_code cancelled) {
                     if (!cancelled && !draining_) {

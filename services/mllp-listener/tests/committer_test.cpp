@@ -307,6 +307,16 @@ TEST_F(CommitterTest, CountsQuarantineThatIsLost) {
     EXPECT_EQ(metrics.quarantine_lost.value(), 1);
 }
 
+TEST_F(CommitterTest, StopsTheProcessOnAnExceptionWithoutItsText) {
+    begin();
+    store.throw_always();
+    submit(1);
+    EXPECT_TRUE(committer->stop(Deadline::after(30s, clock)).has_value());
+    ASSERT_EQ(lifetime.faults().size(), 1U);
+    EXPECT_EQ(lifetime.faults().front().second.message.find("DOE"), std::string::npos);
+    EXPECT_EQ(completed(), 0U);
+}
+
 TEST_F(CommitterTest, HasRoomUntilItsQueueIsFull) {
     options.queue_capacity = 2;
     begin();

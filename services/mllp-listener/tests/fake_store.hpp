@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@ public:
         attempts_.push_back(ids);
         changed_.notify_all();
         changed_.wait(lock, [this] { return !held_; });
+        if (throws_) {
+            throw std::runtime_error("DOE^JOHN");
+        }
         if (failure_) {
             return std::unexpected(*failure_);
         }
@@ -89,6 +93,11 @@ public:
         const std::lock_guard lock(mutex_);
         next_failure_ = std::move(error);
     }
+    /// Every call of `store` throws.
+    void throw_always() {
+        const std::lock_guard lock(mutex_);
+        throws_ = true;
+    }
     /// A batch with this control id is refused for what is in it.
     void refuse(const std::string& control_id) {
         const std::lock_guard lock(mutex_);
@@ -114,6 +123,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     bool held_ = false;
+    bool throws_ = false;
     std::optional<Error> failure_;
     std::optional<Error> next_failure_;
     std::set<std::string> bad_;

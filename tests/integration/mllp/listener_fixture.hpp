@@ -76,16 +76,22 @@ protected:
         return ids;
     }
 
-    /// Asks the database until `query` counts at least `wanted`; false after 20 s.
-    [[nodiscard]] bool wait_until_counted(const std::string& table, std::int64_t wanted) const {
+    /// Asks the database until `condition` holds; false after 20 s.
+    [[nodiscard]] bool wait_until(const std::string& condition) const {
         const auto limit = Deadline::after(std::chrono::seconds{20});
-        while (count(table) < wanted) {
+        while (!database.exec("SELECT " + condition).front().get<bool>(0)) {
             if (limit.expired()) {
                 return false;
             }
             database.exec("SELECT pg_sleep(0.02)");
         }
         return true;
+    }
+
+    /// Waits until at least `wanted` rows are there; false after 20 s.
+    [[nodiscard]] bool wait_until_counted(const std::string& table, std::int64_t wanted) const {
+        return wait_until("(SELECT count(*) FROM gantry." + table +
+                          ") >= " + std::to_string(wanted));
     }
 
     /// While it lives nothing can be committed: the table of duplicates is locked.
