@@ -3,6 +3,7 @@
 #include "gantry/testing/test_database.hpp"
 
 #include <gtest/gtest.h>
+#include <thread>
 
 namespace gantry::postgres {
 namespace {
@@ -124,6 +125,23 @@ TEST_F(TransactionTest, StatementTimeoutEndsALongStatement) {
     ASSERT_FALSE(ended);
     EXPECT_EQ(ended.error().code, Code::deadline_exceeded);
     EXPECT_TRUE(connection->usable());
+}
+
+TEST_F(TransactionTest, CancelEndsAStatementFromAnotherThread) {
+    const auto connection = Connection::open(database_.options()).value();
+    connection->cancel();  // between statements it does nothing
+    std::jthread other([&] {
+        while (database_
+                   .exec("SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'",
+                         {connection->backend_pid()})
+                   .empty()) {
+        }
+        connection->cancel();
+    });
+    const auto ended = connection->exec("SELECT pg_sleep(10)");
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().reason, "57014");
+    EXPECT_EQ(connection->exec("SELECT 7").value().front().get<int>(0), 7);
 }
 
 }  // namespace
