@@ -80,12 +80,12 @@ Result<void> Backlog::open(BacklogRange range) {
             " FROM gantry.wakeups_after(" +
             (range_.from ? "'" + range_.from->to_string() + "'" : std::string("NULL")) + ")";
     }
-    TRY(connection_.exec(wakeups));
+    TRY(session_.exec(wakeups));
     TRY(
-        connection_.exec("DECLARE ledger NO SCROLL CURSOR FOR"
-                         " SELECT id, xid, created_at, coalesce(octet_length(payload), 0)"
-                         " FROM gantry.outbox_message WHERE " +
-                         condition(range_, range_.after_id) + " ORDER BY id"));
+        session_.exec("DECLARE ledger NO SCROLL CURSOR FOR"
+                      " SELECT id, xid, created_at, coalesce(octet_length(payload), 0)"
+                      " FROM gantry.outbox_message WHERE " +
+                      condition(range_, range_.after_id) + " ORDER BY id"));
     return {};
 }
 
@@ -108,7 +108,7 @@ Result<std::vector<Outgoing>> Backlog::next(std::size_t bytes) {
 }
 
 Result<std::vector<Outgoing>> Backlog::next_wakeups() {
-    const auto rows = TRY(connection_.exec("FETCH 500 FROM wakeups"));
+    const auto rows = TRY(session_.exec("FETCH 500 FROM wakeups"));
     std::vector<Outgoing> page;
     page.reserve(rows.size());
     for (const auto row : rows) {
@@ -128,7 +128,7 @@ Result<std::vector<Outgoing>> Backlog::next_rows(std::size_t bytes) {
         entries_.clear();
         used_ = 0;
         const auto rows =
-            TRY(connection_.exec("FETCH " + std::to_string(kCursorPage) + " FROM ledger"));
+            TRY(session_.exec("FETCH " + std::to_string(kCursorPage) + " FROM ledger"));
         for (const auto row : rows) {
             entries_.push_back({row.get<std::string>(0), row.get<std::string>(1),
                                 row.get<std::string>(2), row.get<std::uint64_t>(3) + kRowOverhead});
@@ -165,7 +165,7 @@ Result<std::vector<LedgerRow>> Backlog::fetch(const std::vector<Entry>& entries)
         xids.push_back(entry.xid);
         created.push_back(entry.created);
     }
-    const auto rows = TRY(connection_.exec(
+    const auto rows = TRY(session_.exec(
         kFetchRows, {postgres::array(ids), postgres::array(xids), postgres::array(created)}));
     if (rows.size() != entries.size()) {
         return fail(Code::aborted, "ledger rows vanished while they were read");

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "gantry/postgres/connection.hpp"
 #include "publisher.hpp"
+#include "reading_session.hpp"
 #include "record_map.hpp"
 #include "snapshot.hpp"
 
@@ -34,12 +34,12 @@ struct BacklogRange {
 };
 
 /// Reads wake-ups and then ledger rows in id order, page by page, inside the open transaction of a
-/// connection that it borrows. Only narrow rows are sorted; payloads are fetched by page, so that
+/// session that it borrows. Only narrow rows are sorted; payloads are fetched by page, so that
 /// memory stays bounded whatever their sizes.
 class Backlog {
 public:
-    Backlog(postgres::Connection& connection, std::string topic_prefix, std::int64_t epoch)
-        : connection_(connection), topic_prefix_(std::move(topic_prefix)), epoch_(epoch) {}
+    Backlog(ReadingSession& session, std::string topic_prefix, std::int64_t epoch)
+        : session_(session), topic_prefix_(std::move(topic_prefix)), epoch_(epoch) {}
 
     Result<void> open(BacklogRange range);
 
@@ -60,7 +60,7 @@ private:
     Result<std::vector<Outgoing>> next_rows(std::size_t bytes);
     Result<std::vector<LedgerRow>> fetch(const std::vector<Entry>& entries);
 
-    postgres::Connection& connection_;
+    ReadingSession& session_;
     std::string topic_prefix_;
     std::int64_t epoch_;
     BacklogRange range_;

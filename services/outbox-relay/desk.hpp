@@ -28,6 +28,7 @@ struct Desk {
     TopicDirectory& topics;
     WakeFd& bell;
     Store& store;
+    std::stop_token stop;
     std::int64_t epoch = 0;
     SteadyTime lease_until{};
     std::function<void()> beat;

@@ -21,16 +21,11 @@ constexpr const char* kPrepareLook = R"(
            EXISTS (SELECT FROM gantry.outbox_message WHERE xid >= $1 OR xid = ANY($2)),
            (SELECT epoch FROM gantry.outbox_lease WHERE shard = 0))";
 
-postgres::Options reader_options(const postgres::Options& options) {
-    auto own = options;
-    own.application_name = "outbox-relay reader";
-    // Index (xid, id) always: a table that grows and is dropped by days has no steady statistics.
-    own.session["enable_seqscan"] = "off";
-    own.session["enable_hashjoin"] = "off";
-    own.session["enable_mergejoin"] = "off";
-    own.session["plan_cache_mode"] = "force_generic_plan";
-    return own;
-}
+// Index (xid, id) always: a table that grows and is dropped by days has no steady statistics.
+const std::map<std::string, std::string> kSession = {{"enable_seqscan", "off"},
+                                                     {"enable_hashjoin", "off"},
+                                                     {"enable_mergejoin", "off"},
+                                                     {"plan_cache_mode", "force_generic_plan"}};
 
 }  // namespace
 
@@ -39,7 +34,12 @@ Result<Ended> PollingReader::run(const std::stop_token& stop) {
     desk_.report(health::Status::healthy, "leading, polling");
     logging::info("polling the outbox", {{"epoch", desk_.epoch}});
     while (!stop.stop_requested()) {
-        TRY(turn());
+        if (const auto turned = turn(); !turned) {
+            if (turned.error().code == Code::cancelled && stop.stop_requested()) {
+                break;
+            }
+            return std::unexpected(turned.error());
+        }
         if (TRY(finish_handover())) {
             return Ended::mode_changed;
         }
@@ -48,7 +48,7 @@ Result<Ended> PollingReader::run(const std::stop_token& stop) {
 }
 
 Result<void> PollingReader::prepare() {
-    reader_ = TRY(postgres::Connection::open(reader_options(desk_.options.postgres)));
+    reader_ = TRY(ReadingSession::open(desk_, kSession));
     TRY(reader_->exec(kPrepareLook));
     backlog_ = std::make_unique<Backlog>(*reader_, desk_.options.kafka.topic_prefix, desk_.epoch);
     cursor_ = TRY(desk_.store.load_cursor());
@@ -169,7 +169,7 @@ void PollingReader::pace(bool found) {
 }
 
 Result<void> PollingReader::begin_transaction() {
-    TRY(reader_->exec_script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    TRY(reader_->exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
     return {};
 }
 
@@ -204,7 +204,7 @@ Result<void> PollingReader::advance_round() {
             blocked_since_ = now;
         } else if (!suspended_ && now - blocked_since_ > kSuspendAfter) {
             // An old snapshot would keep the database from cleaning up while Kafka is away.
-            TRY(reader_->exec_script("ROLLBACK"));
+            TRY(reader_->exec("ROLLBACK"));
             suspended_ = true;
         }
         return {};
@@ -223,7 +223,7 @@ Result<void> PollingReader::advance_round() {
 }
 
 Result<void> PollingReader::end_round() {
-    TRY(reader_->exec_script("COMMIT"));
+    TRY(reader_->exec("COMMIT"));
     auto& round = rounds_.back();
     if (!last_round_done_) {
         read_from_ = round.to;

@@ -68,7 +68,7 @@ private:
     std::optional<Handover> handover_;
     bool last_round_done_ = false;
     bool slot_gone_ = false;
-    std::unique_ptr<postgres::Connection> reader_;
+    std::unique_ptr<ReadingSession> reader_;
     std::unique_ptr<Backlog> backlog_;
     // Last: what it publishes comes from the rest.
     std::unique_ptr<Publisher> publisher_;

@@ -87,6 +87,7 @@ Result<void> Relay::lead(Store& store, std::int64_t epoch, const std::stop_token
               .topics = topics_,
               .bell = bell_,
               .store = store,
+              .stop = stop,
               .epoch = epoch,
               .beat = [this] { beat(); },
               .report = [this](health::Status status,

@@ -40,19 +40,20 @@ Result<std::optional<Checkpoint>> SlotRecovery::run(const std::optional<Checkpoi
     if (!created) {
         return std::optional<Checkpoint>{};
     }
-    auto reader = TRY(postgres::Connection::open(desk_.options.postgres));
-    TRY(reader->exec_script(
-        "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    TRY(reader->exec_script("SET TRANSACTION SNAPSHOT '" + created->snapshot_name + "'"));
+    auto reader = TRY(ReadingSession::open(
+        desk_,
+        {{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}}));
+    TRY(reader->exec("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    TRY(reader->exec("SET TRANSACTION SNAPSHOT '" + created->snapshot_name + "'"));
     stream.reset();  // imported: the exporting session may go
     const auto rows = TRY(reader->exec("SELECT pg_current_snapshot()::text"));
     const auto snapshot = rows.front().get<std::string>(0);
 
-    TRY(publish(*reader, std::move(from), stop));
-    if (stop.stop_requested()) {
+    const auto published = publish(*reader, std::move(from), stop);
+    if (stop.stop_requested() && !published.value_or(false)) {
         return std::optional<Checkpoint>{};
     }
+    TRY(published);
     Tick tick;
     tick.checkpoint = Checkpoint{slot_, system_identifier_, created->consistent_point, 0,
                                  Proven{snapshot, 0, desk_.context.clock.now()}};
@@ -73,7 +74,7 @@ Result<void> SlotRecovery::drop_old(const std::stop_token& stop) {
     return {};
 }
 
-Result<void> SlotRecovery::publish(postgres::Connection& reader, std::optional<Snapshot> from,
+Result<bool> SlotRecovery::publish(ReadingSession& reader, std::optional<Snapshot> from,
                                    const std::stop_token& stop) {
     auto publisher = TRY(desk_.publisher({}));
     Backlog backlog(reader, desk_.options.kafka.topic_prefix, desk_.epoch);
@@ -85,7 +86,10 @@ Result<void> SlotRecovery::publish(postgres::Connection& reader, std::optional<S
     std::size_t used = 0;
     bool end = false;
     std::size_t count = 0;
-    while (!stop.stop_requested() && !(end && publisher->idle())) {
+    while (!(end && publisher->idle())) {
+        if (stop.stop_requested()) {
+            return false;
+        }
         TRY(publisher->pump());
         while (publisher->ready() && used < page.size()) {
             publisher->offer(std::move(page[used++]));
@@ -105,7 +109,7 @@ Result<void> SlotRecovery::publish(postgres::Connection& reader, std::optional<S
         }
     }
     logging::info("published what waited in the tables", {{"records", count}});
-    return {};
+    return true;
 }
 
 Result<void> SlotRecovery::keep_lease() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "desk.hpp"
+#include "reading_session.hpp"
 
 #include <optional>
 #include <stop_token>
@@ -25,8 +26,8 @@ public:
 
 private:
     Result<void> drop_old(const std::stop_token& stop);
-    /// Publishes all that is in the open transaction and not in `from`.
-    Result<void> publish(postgres::Connection& reader, std::optional<Snapshot> from,
+    /// Publishes all that is in the open transaction and not in `from`; false if `stop` came first.
+    Result<bool> publish(ReadingSession& reader, std::optional<Snapshot> from,
                          const std::stop_token& stop);
     Result<void> keep_lease();
 

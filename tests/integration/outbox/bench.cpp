@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -41,8 +42,11 @@ RelayProcess::RelayProcess(const std::string& database_url, const std::string& b
         GANTRY_OUTBOX_RELAY_BINARY,       "--kafka.brokers=" + brokers,
         "--kafka.topic_prefix=" + prefix, "--admin.listen=127.0.0.1:0",
         "--grpc.listen=127.0.0.1:0",      "--log.format=json",
-        "--relay.topics_interval=1s",     "--relay.lease_ttl=3s"};
+        "--relay.topics_interval=1s"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
+    if (std::ranges::none_of(flags, [](const auto& flag) { return flag.contains("lease_ttl"); })) {
+        arguments.push_back("--relay.lease_ttl=3s");
+    }
     std::vector<char*> argv;
     for (auto& argument : arguments) {
         argv.push_back(argument.data());

@@ -102,6 +102,10 @@ TEST_P(Takeover, GoesOnFromItsStoredProgress) {
             bench_.publish("k", "k:" + std::to_string(count));
         }
         ASSERT_TRUE(bench_.arrive(count)) << relay->log();
+        // The first start ends when its slot and its checkpoint are there.
+        ASSERT_TRUE(Bench::eventually([&] {
+            return relay->logged("streaming from the slot") || relay->logged("polling the outbox");
+        })) << relay->log();
         ASSERT_EQ(relay->stop(), 0) << relay->log();
         bench_.publish("k", "k:" + std::to_string(count++));
     }
