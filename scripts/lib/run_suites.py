@@ -201,7 +201,7 @@ def e2e(tally):
         report = Path(folder) / "report.xml"
         child = subprocess.Popen(
             ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", "-rA", "--tb=short",
-             "--show-capture=no", f"--junitxml={report}", "tests/e2e"],
+             "--show-capture=no", "-o", "junit_family=xunit1", f"--junitxml={report}", "tests/e2e"],
             stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
         try:
             code = child.wait(BUDGETS["e2e"])
