@@ -139,7 +139,12 @@ Result<std::vector<kafka::TopicSpec>> TopicService::declared() {
 }
 
 Result<void> TopicService::ensure_declared() {
+    declared_.reset();
     auto wanted = TRY(declared());
+    declared_.emplace();
+    for (const auto& spec : wanted) {
+        declared_->insert(spec.name);
+    }
     const auto present = TRY(admin_.topics(Deadline::after(kAdminTimeout)));
     std::vector<kafka::TopicSpec> missing;
     for (auto& spec : wanted) {
@@ -165,9 +170,11 @@ Result<void> TopicService::create(const std::vector<kafka::TopicSpec>& missing) 
         }
         return std::unexpected(outcomes.error());
     }
+    Result<void> all;
     for (const auto& outcome : *outcomes) {
         if (!outcome.result) {
-            return outcome.result;
+            all = outcome.result;
+            continue;
         }
         if (outcome.changed) {
             created_.increment();
@@ -175,7 +182,7 @@ Result<void> TopicService::create(const std::vector<kafka::TopicSpec>& missing) 
         }
         directory_.answer(outcome.topic, TopicState::present);
     }
-    return {};
+    return all;
 }
 
 std::set<std::string> TopicService::answer(const std::set<std::string>& questions) {
@@ -183,10 +190,13 @@ std::set<std::string> TopicService::answer(const std::set<std::string>& question
     for (const auto& topic : questions) {
         beat();
         const auto partitions = admin_.partitions(topic, Deadline::after(kLookUpTimeout));
-        if (partitions) {
-            directory_.answer(topic, *partitions ? TopicState::present : TopicState::missing);
-        } else if (partitions.error().code == Code::invalid_argument ||
-                   partitions.error().code == Code::permission_denied) {
+        const bool awaited = !declared_ || declared_->contains(topic);
+        if (partitions && *partitions) {
+            directory_.answer(topic, TopicState::present);
+        } else if (partitions && !awaited) {
+            directory_.answer(topic, TopicState::missing);
+        } else if (!partitions && (partitions.error().code == Code::invalid_argument ||
+                                   partitions.error().code == Code::permission_denied)) {
             // Kafka refuses the topic as such; the producer will say so for each record.
             directory_.answer(topic, TopicState::present);
         } else {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -73,7 +74,8 @@ private:
     Result<std::vector<kafka::TopicSpec>> declared();
     Result<void> ensure_declared();
     Result<void> create(const std::vector<kafka::TopicSpec>& missing);
-    /// Returns the questions that Kafka could not answer.
+    /// Returns the questions that cannot be answered yet: Kafka is away, or a declared topic is
+    /// still to be made. What is for it waits and is not set aside.
     std::set<std::string> answer(const std::set<std::string>& questions);
 
     const Options& options_;
@@ -81,7 +83,8 @@ private:
     kafka::Admin& admin_;
     TopicDirectory& directory_;
     metrics::Counter& created_;
-    bool brokers_create_ = false;  // the broker makes topics itself
+    bool brokers_create_ = false;                    // the broker makes topics itself
+    std::optional<std::set<std::string>> declared_;  // nothing: not known at the moment
 };
 
 }  // namespace gantry::relay

@@ -78,6 +78,26 @@ TEST_P(Failure, ParksWhatKafkaRefusesAndLetsTheNeighboursFlow) {
     EXPECT_FALSE(list_parked(pool, request, Deadline::after(milliseconds{5'000})));
 }
 
+TEST_P(Failure, HoldsWhatIsForADeclaredTopicThatCannotBeMadeYet) {
+    // One broker cannot hold three replicas.
+    auto relay = bench_.relay({"--relay.replication_factor=3"});
+    bench_.publish("k", "k:1");
+    ASSERT_TRUE(Bench::eventually([&] {
+        return relay->logged("declared topics cannot be ensured");
+    })) << relay->log();
+    const auto held = [&] {
+        return relay->logged("leading") && !relay->logged("set a record aside");
+    };
+    EXPECT_FALSE(Bench::eventually([&] { return !held(); }, milliseconds{2'000})) << relay->log();
+    EXPECT_EQ(relay->stop(), 0);
+    relay = bench_.relay();
+    bench_.publish("k", "k:2");
+    const auto verdict = judge(bench_.read(bench_.events(), 2));
+    EXPECT_EQ(verdict.different, 2U) << relay->log();
+    EXPECT_EQ(verdict.disorder, "");
+    EXPECT_EQ(bench_.number("SELECT count(*) FROM gantry.outbox_parked"), 0);
+}
+
 TEST_P(Failure, DoesNotPublishAParkedRecordAgainAfterARestart) {
     auto relay = bench_.relay();
     const auto unknown = bench_.prefix() + ".later";
