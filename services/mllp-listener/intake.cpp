@@ -13,6 +13,8 @@ namespace {
 
 // PostgreSQL's index rows are bounded, so a longer sender is known by its hash.
 constexpr std::size_t kMaxSender = 512;
+// Its fields are kept and answered beside the message, so they have to be small. Real ones are.
+constexpr std::size_t kMaxHeader = std::size_t{8} << 10U;
 constexpr std::size_t kMaxText = 200;
 constexpr std::size_t kMaxQuarantined = std::size_t{64} << 10U;
 
@@ -114,13 +116,19 @@ Decision Intake::read(hl7::FrameEvent event, std::string_view peer) const {
 Decision Intake::read_frame(std::string bytes, std::string_view peer) const {
     Decision decision;
     const auto message = hl7::Message::parse(bytes);
-    if (!message) {
-        decision.answer = {Answer::Kind::bytes,
-                           hl7::build_unreadable_ack(message.error().message, identity(*clock_))};
+    const auto unreadable = [&](std::string_view text, std::string reason) {
+        decision.answer = {Answer::Kind::bytes, hl7::build_unreadable_ack(text, identity(*clock_))};
         decision.answer_code = "AR";
         const auto size = bytes.size();
-        decision.quarantine = make_quarantined(std::move(bytes), size,
-                                               lower(message.error().reason), peer, clock_->now());
+        decision.quarantine =
+            make_quarantined(std::move(bytes), size, std::move(reason), peer, clock_->now());
+    };
+    if (!message) {
+        unreadable(message.error().message, lower(message.error().reason));
+        return decision;
+    }
+    if ((*message->segments().begin()).bytes().size() > kMaxHeader) {
+        unreadable("MSH is too long", "msh_too_long");
         return decision;
     }
     const auto header = hl7::Header::of(*message);

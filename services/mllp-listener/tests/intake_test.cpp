@@ -54,6 +54,17 @@ TEST_F(IntakeTest, RejectsAndQuarantinesWhatItCannotRead) {
     }
 }
 
+TEST_F(IntakeTest, RejectsAHeaderThatIsTooLongWithoutRepeatingIt) {
+    const std::string name(10'000, 'x');
+    const auto decision = read("MSH|^~\\&|" + name + "|B|||1||ADT^A01|1|P|2.5\rPID|1\r");
+    EXPECT_FALSE(decision.message.has_value());
+    EXPECT_EQ(decision.quarantine->reason, "msh_too_long");
+    EXPECT_EQ(decision.answer_code, "AR");
+    EXPECT_LT(decision.answer.bytes.size(), 1000U);
+    // The body may be long.
+    EXPECT_TRUE(read("MSH|^~\\&|A|B|||1||ADT^A01|1|P|2.5\rPID|" + name).message.has_value());
+}
+
 TEST_F(IntakeTest, NamesTheFaultOfAnUnacceptableHeader) {
     const auto decision = read("MSH|^~\\&|A|B|||1||ADT^A01|1|P|9.9\r");
     EXPECT_FALSE(decision.message.has_value());
