@@ -309,6 +309,7 @@ void HttpConnection::answered() {
         }
     }
     if (!close_after_) {
+        begun_ = !in_.empty();
         enter(State::head,
               in_.empty() ? loop_->options.idle_timeout : loop_->options.header_timeout);
         return;
@@ -347,7 +348,7 @@ void HttpConnection::on_readable() {
     if (error) {
         client_left_ = true;
     } else {
-        if (state_ == State::head && in_.empty()) {
+        if (state_ == State::head && !std::exchange(begun_, true)) {
             enter(State::head, loop_->options.header_timeout);  // from the first byte
         }
         in_.append(loop_->scratch.data(), size);

@@ -81,6 +81,7 @@ private:
     bool read_watched_ = false;
     bool running_ = false;      // `run` is on the stack
     bool client_left_ = false;  // no more bytes will come
+    bool begun_ = false;        // bytes of the next head, or empty lines before it, have come
     bool refused_ = false;      // what follows in the stream cannot be trusted
     std::size_t lingered_ = 0;
     std::string in_;    // read, not yet taken

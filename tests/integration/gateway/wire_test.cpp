@@ -1,6 +1,8 @@
 #include "gateway_fixture.hpp"
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace gantry::testing {
@@ -87,6 +89,18 @@ TEST_F(Wire, KeepsConnectionsAndEndsThemWhenAsked) {
     old.send("GET /v1/jobs/a HTTP/1.0\r\n\r\n");
     EXPECT_EQ(old.read().status, 200);
     EXPECT_TRUE(old.closed());
+}
+
+TEST_F(Wire, EndsAConnectionThatSendsNothingButEmptyLines) {
+    gateway::Options settings = options();
+    settings.http.header_timeout = 300ms;
+    start(settings);
+    RawClient client(gateway->http());
+    const auto before = std::chrono::steady_clock::now();
+    while (client.send("\r\n") && std::chrono::steady_clock::now() - before < 5s) {
+        std::this_thread::sleep_for(50ms);  // the slowness is what is tested
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
 }
 
 TEST_F(Wire, ReadsChunkedBodiesAndThoseThatWaitForLeave) {
