@@ -55,7 +55,7 @@ std::vector<config::Fault> RelayOptions::validate() const {
             {"relay.poll_max_interval", "relay", "must not be less than relay.poll_min_interval"});
     }
     for (const auto& topic : topics) {
-        if (topic.empty() || topic.size() > 249 ||
+        if (topic.empty() || topic.size() > 249 || topic == "." || topic == ".." ||
             topic.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                     "0123456789._-") != std::string::npos) {
             faults.push_back(
