@@ -46,7 +46,10 @@ protected:
 
     // The control id is the sequence number, so that answers can be told apart.
     bool submit(std::uint64_t sequence, std::uint64_t connection = 1) {
-        auto& gave_up = connections.try_emplace(connection, new std::atomic<bool>).first->second;
+        auto& gave_up = connections[connection];
+        if (gave_up == nullptr) {
+            gave_up = std::make_shared<std::atomic<bool>>(false);
+        }
         return committer->submit(
             {connection, sequence, clock.steady_now(), message(std::to_string(sequence)), gave_up});
     }

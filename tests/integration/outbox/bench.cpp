@@ -143,8 +143,8 @@ std::unique_ptr<RelayProcess> Bench::relay(const std::vector<std::string>& flags
 }
 
 void Bench::publish(const std::string& key, const std::string& payload) const {
-    database_.exec("SELECT gantry.publish($1, $2, 'test.event', $3::bytea)",
-                   {events(), key, postgres::Bytes{payload}});
+    need(session().exec("SELECT gantry.publish($1, $2, 'test.event', $3::bytea)",
+                        {events(), key, postgres::Bytes{payload}}));
 }
 
 void Bench::publish_many(int count) const {
@@ -218,8 +218,15 @@ bool Bench::eventually(const std::function<bool()>& condition, milliseconds limi
     return true;
 }
 
+postgres::Connection& Bench::session() const {
+    if (!session_ || !session_->usable()) {
+        session_ = database_.connect();
+    }
+    return *session_;
+}
+
 std::int64_t Bench::number(const std::string& sql) const {
-    return database_.exec(sql).front().get<std::optional<std::int64_t>>(0).value_or(0);
+    return need(session().exec(sql)).front().get<std::optional<std::int64_t>>(0).value_or(0);
 }
 
 Verdict judge(const std::vector<kafka::Message>& messages) {

@@ -90,11 +90,15 @@ private:
     std::vector<kafka::Message> take(const std::string& topic, std::size_t count,
                                      milliseconds limit, milliseconds linger);
 
+    /// A session that is kept, because connecting takes longer than most statements.
+    postgres::Connection& session() const;
+
     std::string brokers_;
     std::string prefix_;
     std::unique_ptr<kafka::Admin> admin_;
     metrics::Registry metrics_;
     gantry::testing::TestDatabase database_;
+    mutable std::unique_ptr<postgres::Connection> session_;
 };
 
 /// What an independent consumer saw of records whose payload is `<key>:<number>`.
