@@ -109,12 +109,12 @@ def google_test(name, command, limit, env, folder):
     return passed, failures, skipped, output
 
 
-def google_tests(tally, suite, preset, label, env, budget):
+def google_tests(tally, suite, preset, label, env, budget, at_once=2):
     tests = ctests(preset, label)
     if not tests:
         tally.fail(f"{suite}: no test was built")
         return
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(at_once) as pool:
         def one(test):
             name, command, limit = test
             return google_test(name, command, min(limit, budget.left), env, Path(folder))
@@ -189,7 +189,9 @@ def integration(tally):
         return
     try:
         with Servers() as servers:
-            google_tests(tally, "integration", "release", "integration", servers.environment, Budget(BUDGETS["integration"]))
+            # More than the cores, because these tests mostly wait.
+            google_tests(tally, "integration", "release", "integration", servers.environment,
+                         Budget(BUDGETS["integration"]), at_once=4)
     except subprocess.CalledProcessError:
         tally.fail("integration: PostgreSQL or Kafka did not start")
 

@@ -13,8 +13,6 @@ namespace {
 constexpr milliseconds kIdleWait{100};
 constexpr milliseconds kBusyWait{2};
 constexpr milliseconds kFullWait{5};
-// Pausing throws away what was fetched ahead, so a full channel is first given time to drain.
-constexpr milliseconds kPauseAfter{200};
 constexpr milliseconds kCommitEvery{200};
 constexpr milliseconds kKafkaWarningEvery{10'000};
 constexpr milliseconds kDatabaseLimit{3'000};
@@ -92,16 +90,17 @@ void Dispatcher::run_executors() {
 
 void Dispatcher::turn() {
     beat();
-    if (paused_) {
-        handle(consumer_->poll(database_away_ ? kIdleWait : kFullWait));
-    } else if (full()) {
+    pace();
+    if (full()) {
         parts_.work.queue.wait_for_taker(kFullWait);
+        handle(consumer_->poll(milliseconds{0}));
+    } else if (paused_) {
+        handle(consumer_->poll(database_away_ ? kIdleWait : kFullWait));
     } else {
         read();
     }
     claim();
     work_off();
-    pace();
     commit_soon();
 }
 
@@ -147,8 +146,6 @@ void Dispatcher::take(const kafka::Message& record) {
     const auto queue = queue_of_topic_.find(record.topic);
     if (source && queue != queue_of_topic_.end()) {
         desk_.take(record, *source, queue->second);
-    } else if (claim_due_) {
-        early_.push_back(record);
     }
 }
 
@@ -161,9 +158,7 @@ void Dispatcher::accept(std::vector<kafka::TopicPartition> partitions) {
     }
     assigned_ = std::move(partitions);
     claim_due_ = true;
-    paused_ = false;
     next_step_ = {};
-    pace();
 }
 
 void Dispatcher::claim() {
@@ -187,16 +182,12 @@ void Dispatcher::claim() {
     database_backoff_.reset();
     claim_due_ = false;
     parts_.work.book.open(*claimed);
-    for (const auto& record : std::exchange(early_, {})) {
-        take(record);
-    }
     logging::info("took partitions", {{"partitions", assigned_.size()}});
     show();
 }
 
 void Dispatcher::give_back(const kafka::Revoked& revoked) {
     claim_due_ = false;
-    early_.clear();
     // Eager protocol: all of them go at once.
     const auto sources = parts_.work.book.sources();
     parts_.work.book.drain(sources);
@@ -225,7 +216,6 @@ void Dispatcher::give_back(const kafka::Revoked& revoked) {
         logging::warning("the revocation was not answered", answered.error());
     }
     assigned_.clear();
-    paused_ = false;
     logging::info("gave partitions back",
                   {{"partitions", sources.size()}, {"lost", revoked.lost}, {"clean", clean}});
     show();
@@ -289,26 +279,18 @@ void Dispatcher::pace() {
     work.metrics.in_flight.set(static_cast<double>(work.in_flight.size()));
     work.metrics.running.set(static_cast<double>(work.runs.size()));
     work.metrics.channel_depth.set(static_cast<double>(work.queue.depth()));
-    const auto now = context().clock.steady_now();
-    // Once paused, the channel has to be half empty before it is worth reading again.
-    const bool no_room = full() || (paused_ && work.queue.depth() > work.queue.capacity() / 2);
-    if (!no_room) {
-        full_since_.reset();
-    } else if (!full_since_) {
-        full_since_ = now;
-    }
-    const bool stuck = claim_due_ || database_away_ || parts_.completer.stalled() ||
-                       desk_.waiting() >= kMostWaiting;
-    const bool hold = stuck || (full_since_ && now - *full_since_ >= kPauseAfter);
-    if (hold == paused_ || assigned_.empty()) {
+    const bool hold = claim_due_ || database_away_ || parts_.completer.stalled() ||
+                      desk_.waiting() >= kMostWaiting || full();
+    if (hold == paused_) {
         return;
     }
-    const auto answered = hold ? consumer_->pause(assigned_) : consumer_->resume(assigned_);
-    if (!answered) {
-        return;  // tried again in the next turn
-    }
     paused_ = hold;
-    if (hold && !claim_due_) {
+    if (!hold) {
+        consumer_->resume();
+        return;
+    }
+    consumer_->pause();
+    if (!claim_due_) {
         work.metrics.pauses.increment();
     }
 }

@@ -11,7 +11,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,8 +22,7 @@ namespace gantry::worker {
 ///
 /// Partitions are taken over by raising their epoch in the database before anything of them is
 /// read, and given back after what ran on them has ended or taken a lease. Offsets are committed by
-/// low watermark. While enough work is inside nothing is read, and when that lasts, or the database
-/// is away, the partitions are paused.
+/// low watermark. While enough work is inside, or the database is away, nothing is read.
 class Dispatcher final : public hosting::BackgroundService {
 public:
     /// What the dispatcher uses; all of it outlives it.
@@ -69,11 +67,9 @@ private:
     std::unique_ptr<kafka::Consumer> consumer_;
     RecordDesk desk_;
     std::vector<kafka::TopicPartition> assigned_;
-    std::vector<kafka::Message> early_;  // read before their partitions were claimed
-    bool claim_due_ = false;             // assigned, epochs not raised yet: paused until then
+    bool claim_due_ = false;  // assigned, epochs not raised yet: paused until then
     bool paused_ = false;
     bool database_away_ = false;
-    std::optional<SteadyTime> full_since_;
     Backoff database_backoff_{{milliseconds{50}, milliseconds{2'000}, milliseconds{20}}};
     SteadyTime next_step_{};
     SteadyTime next_commit_{};

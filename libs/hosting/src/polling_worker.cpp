@@ -7,6 +7,11 @@
 #include <algorithm>
 
 namespace gantry::hosting {
+namespace {
+
+constexpr milliseconds kLogEvery{30'000};
+
+}  // namespace
 
 PollingWorker::PollingWorker(std::string name, Context& context, Options options)
     : BackgroundService(std::move(name), context),
@@ -36,15 +41,34 @@ Result<PollingWorker::Next> PollingWorker::attempt(const std::stop_token& stop) 
         return Next::wait;
     }
     if (result) {
-        successes_.increment();
-        report(health::Status::healthy, "running");
+        succeeded();
     } else {
-        failures_.increment();
-        report(health::Status::degraded,
-               "last run failed: " + std::string(to_string(result.error().code)));
-        logging::warning("run failed", result.error(), {{"worker", name()}});
+        failed(result.error());
     }
     return result;
+}
+
+void PollingWorker::succeeded() {
+    successes_.increment();
+    report(health::Status::healthy, "running");
+    if (failing_with_.has_value()) {
+        logging::info("runs succeed again", {{"worker", name()}, {"failures", failures_in_a_row_}});
+        failing_with_.reset();
+        failures_in_a_row_ = 0;
+    }
+}
+
+void PollingWorker::failed(const Error& error) {
+    failures_.increment();
+    ++failures_in_a_row_;
+    report(health::Status::degraded, "last run failed: " + std::string(to_string(error.code)));
+    const SteadyTime now = context().clock.steady_now();
+    if (failing_with_ == error.code && now < next_log_) {
+        return;
+    }
+    failing_with_ = error.code;
+    next_log_ = now + kLogEvery;
+    logging::warning("run failed", error, {{"worker", name()}, {"failures", failures_in_a_row_}});
 }
 
 Result<void> PollingWorker::execute(std::stop_token stop) {

@@ -153,6 +153,45 @@ TEST_F(PollingWorkerTest, ASuccessClearsTheHealthAndTheBackoff) {
     EXPECT_GT(runs_.size(), before);
 }
 
+TEST_F(PollingWorkerTest, ALastingFailureIsLoggedNowAndThenWithItsCount) {
+    logging::Capture log;
+    bool broken = true;
+    start({.interval = 1s, .jitter = 0, .backoff = {1s, 1s, 1s}}, [&](auto) -> Result<Next> {
+        if (broken) {
+            return fail(Code::unavailable, "away");
+        }
+        return Next::wait;
+    });
+    pass(45s, 1s);
+    const auto lines = [&](const std::string& message) {
+        const auto text = log.text();
+        std::size_t count = 0;
+        for (auto at = text.find(message); at != std::string::npos;
+             at = text.find(message, at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    EXPECT_EQ(lines("\"run failed\""), 2U) << log.text();
+    EXPECT_THAT(log.text(), HasSubstr("\"failures\":31"));
+    broken = false;
+    pass(2s, 1s);
+    EXPECT_EQ(lines("\"runs succeed again\""), 1U);
+    broken = true;
+    pass(2s, 1s);
+    EXPECT_EQ(lines("\"run failed\""), 3U) << "the next failure is news";
+}
+
+TEST_F(PollingWorkerTest, AnotherFailureIsLoggedAtOnce) {
+    logging::Capture log;
+    int run = 0;
+    start({.interval = 1s, .jitter = 0, .backoff = {1s, 1s, 1s}}, [&](auto) -> Result<Next> {
+        return ++run % 2 == 1 ? fail(Code::unavailable, "away") : fail(Code::internal, "broken");
+    });
+    pass(1s, 1s);
+    EXPECT_THAT(log.text(), AllOf(HasSubstr("away"), HasSubstr("broken")));
+}
+
 TEST_F(PollingWorkerTest, AWakeUpEndsTheIntervalAndIsNotLostDuringARun) {
     Diary diary;
     std::latch may_end(1);

@@ -64,12 +64,14 @@ public:
         : client_(std::move(client)), metrics_(metrics), client_id_(client_id) {
         rd_kafka_poll_set_consumer(client_.get());
         events_.reset(rd_kafka_queue_get_consumer(client_.get()));
+        records_.reset(rd_kafka_queue_new(client_.get()));
     }
 
     ~Impl() {
         if (const auto closed = close(Deadline::after(kCloseLimit)); !closed) {
             logging::warning("a Kafka consumer left its group without saying so", closed.error());
         }
+        records_.reset();
         events_.reset();
         if (!closed_) {
             rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -85,8 +87,10 @@ public:
     }
 
     Event poll(milliseconds timeout) {
-        const RawEvent event(rd_kafka_queue_poll(
-            events_.get(), static_cast<int>(std::clamp<std::int64_t>(timeout.count(), 0, 60'000))));
+        auto event = next(events_, paused_ ? timeout : milliseconds{0});
+        if (!event && !paused_) {
+            event = next(records_, timeout);
+        }
         if (!event) {
             return Idle{};
         }
@@ -105,21 +109,27 @@ public:
         }
     }
 
+    // Records go to a queue of their own, so that pausing means not to look there.
+    // rd_kafka_pause_partitions is not used: it throws away what was fetched ahead, and near an
+    // assignment it can overtake the order to start fetching, which is then dropped for good
+    // (librdkafka issues 2190 and 5591).
     Result<void> assign(const rd_kafka_topic_partition_list_t* list) {
+        for (const auto& one : partitions_of(list)) {
+            const Queue partition(
+                rd_kafka_queue_get_partition(client_.get(), one.topic.c_str(), one.partition));
+            if (!partition) {
+                return fail(Code::internal, "a partition has no queue");
+            }
+            rd_kafka_queue_forward(partition.get(), records_.get());
+        }
         return check(rd_kafka_assign(client_.get(), list), "assigning partitions");
     }
 
-    Result<void> pause(const std::vector<TopicPartition>& partitions) {
-        const auto list = to_list(partitions);
-        TRY(check(rd_kafka_pause_partitions(client_.get(), list.get()), "pausing"));
-        return check(first_error(list.get()), "pausing");
+    Result<void> unassign() {
+        return check(rd_kafka_assign(client_.get(), nullptr), "giving partitions back");
     }
 
-    Result<void> resume(const std::vector<TopicPartition>& partitions) {
-        const auto list = to_list(partitions);
-        TRY(check(rd_kafka_resume_partitions(client_.get(), list.get()), "resuming"));
-        return check(first_error(list.get()), "resuming");
-    }
+    void pause(bool paused) { paused_ = paused; }
 
     Result<void> seek(const TopicPartitionOffset& to, Deadline deadline) {
         const auto list = to_list(std::vector{to});
@@ -196,6 +206,11 @@ public:
     }
 
 private:
+    static RawEvent next(const Queue& queue, milliseconds timeout) {
+        return RawEvent(rd_kafka_queue_poll(
+            queue.get(), static_cast<int>(std::clamp<std::int64_t>(timeout.count(), 0, 60'000))));
+    }
+
     static Result<void> check(rd_kafka_resp_err_t code, std::string_view context) {
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
             return std::unexpected(to_error(code, context));
@@ -258,13 +273,15 @@ private:
         return *found->second;
     }
 
-    // Constant after construction. The queue goes before the client.
+    // Constant after construction. The queues go before the client.
     Handle client_;
-    Queue events_;
+    Queue events_;   // what the group says, and answers to commits
+    Queue records_;  // every assigned partition's
     metrics::Registry& metrics_;
     std::string client_id_;
     // Used by the polling thread only.
     std::map<std::string, metrics::Counter*> consumed_;
+    bool paused_ = false;
     bool closing_ = false;
     bool closed_ = false;
 };
@@ -296,13 +313,13 @@ Result<void> Consumer::assign(const std::vector<TopicPartitionOffset>& offsets) 
     return impl_->assign(to_list(offsets).get());
 }
 Result<void> Consumer::unassign() {
-    return impl_->assign(nullptr);
+    return impl_->unassign();
 }
-Result<void> Consumer::pause(const std::vector<TopicPartition>& partitions) {
-    return impl_->pause(partitions);
+void Consumer::pause() {
+    impl_->pause(true);
 }
-Result<void> Consumer::resume(const std::vector<TopicPartition>& partitions) {
-    return impl_->resume(partitions);
+void Consumer::resume() {
+    impl_->pause(false);
 }
 Result<void> Consumer::seek(const TopicPartitionOffset& to, Deadline deadline) {
     return impl_->seek(to, deadline);

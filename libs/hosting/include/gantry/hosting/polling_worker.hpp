@@ -5,6 +5,7 @@
 #include "gantry/hosting/background_service.hpp"
 
 #include <chrono>
+#include <optional>
 
 namespace gantry::hosting {
 
@@ -12,7 +13,7 @@ namespace gantry::hosting {
 ///
 /// `run_once` never overlaps itself. After an error it is tried again after a backoff with jitter,
 /// the worker keeps going, its health shows Degraded with the error's code, and the next success
-/// clears it.
+/// clears it. A failure that lasts is logged when it begins, every half minute, and when it ends.
 class PollingWorker : public BackgroundService {
 public:
     struct Options {
@@ -38,6 +39,8 @@ protected:
 
 private:
     Result<Next> attempt(const std::stop_token& stop);
+    void succeeded();
+    void failed(const Error& error);
     void wait(std::chrono::milliseconds pause, const std::stop_token& stop);
 
     // Constant after construction.
@@ -45,6 +48,10 @@ private:
     metrics::Counter& successes_;
     metrics::Counter& failures_;
     metrics::Histogram& duration_;
+    // Used by the loop only.
+    std::optional<Code> failing_with_;
+    int failures_in_a_row_ = 0;
+    SteadyTime next_log_{};
     // Self-synchronised.
     Alarm alarm_;
 };

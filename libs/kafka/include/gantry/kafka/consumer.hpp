@@ -56,7 +56,7 @@ using Event = std::variant<Idle, Message, Assigned, Revoked, Committed, Error>;
 /// A member of a consumer group, with eager `range` assignment and explicit commits only.
 ///
 /// Nothing runs in callbacks: `poll` hands out everything in order, on the caller's thread. One
-/// thread polls, assigns and closes; `pause`, `resume` and the commits may come from others.
+/// thread polls, pauses, assigns and closes; the commits may come from others.
 class Consumer {
 public:
     /// `invalid_argument` if librdkafka refuses a setting. Does not wait for a broker.
@@ -72,7 +72,8 @@ public:
     /// Joins the group for these topics, replacing those before. Topics may appear later.
     Result<void> subscribe(const std::vector<std::string>& topics);
 
-    /// The next event, waiting at most `timeout`. To be called also while everything is paused.
+    /// The next event, waiting at most `timeout`. To be called also while paused. What the group
+    /// says comes before records.
     Event poll(milliseconds timeout);
 
     /// Answers `Assigned`: starts to read at the committed offsets.
@@ -82,9 +83,11 @@ public:
     /// Answers `Revoked`.
     Result<void> unassign();
 
-    /// Stops handing out records of the partitions; `resume` goes on with the next one.
-    Result<void> pause(const std::vector<TopicPartition>& partitions);
-    Result<void> resume(const std::vector<TopicPartition>& partitions);
+    /// From now on `poll` gives no records; those fetched ahead wait, bounded by `fetched_bytes`,
+    /// and nothing more is fetched. May be called at any time and as often as one likes.
+    void pause();
+    /// Goes on with the next record.
+    void resume();
 
     /// Goes on at another offset of an assigned partition.
     Result<void> seek(const TopicPartitionOffset& to, Deadline deadline);
