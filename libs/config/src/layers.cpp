@@ -98,7 +98,7 @@ void Layers::put(const std::string& key, std::string text, std::string source) {
 
 bool Layers::read_special(const std::string& name, const std::string& value) {
     if (name == "help") {
-        request = Request::help;
+        request = value == "markdown" ? Request::help_markdown : Request::help;
     } else if (name == "version") {
         request = Request::version;
     } else if (name == "print-config") {
@@ -166,10 +166,15 @@ void Layers::apply_file(const std::string& path, bool must_exist) {
         return;
     }
     const auto at = [&](int line) { return source + ": line " + std::to_string(line); };
+    std::set<std::string> seen;
     try {
         flatten(
             YAML::Load(*text), {},
             [&](const std::string& key, std::string value, int line) {
+                if (!seen.insert(key).second) {
+                    faults.push_back({key, at(line), "stands twice in the file"});
+                    return;
+                }
                 put(key, std::move(value), at(line));
             },
             [&](const std::string& key, std::string problem, int line) {

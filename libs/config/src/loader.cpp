@@ -1,22 +1,13 @@
 #include "gantry/config/loader.hpp"
 
 #include "layers.hpp"
+#include "range.hpp"
 
 #include <unistd.h>
 #include <algorithm>
 
 namespace gantry::config {
 namespace {
-
-std::string number_text(const Setting& setting, std::int64_t value) {
-    if (setting.type == "duration") {
-        return format_duration(std::chrono::milliseconds{value});
-    }
-    if (setting.type == "size") {
-        return format_size({static_cast<std::uint64_t>(value)});
-    }
-    return std::to_string(value);
-}
 
 // What is wrong with the stored value, empty if nothing is.
 std::string problem_of(const Setting& setting) {
@@ -29,11 +20,7 @@ std::string problem_of(const Setting& setting) {
         const auto least = static_cast<double>(setting.least);
         const auto most = static_cast<double>(setting.most);
         if (!(value >= least && value <= most)) {
-            if (setting.most == INT64_MAX) {
-                return "must be at least " + number_text(setting, setting.least);
-            }
-            return "must be from " + number_text(setting, setting.least) + " to " +
-                   number_text(setting, setting.most);
+            return "must be " + range_text(setting);
         }
     }
     if (!setting.allowed.empty() &&
@@ -105,12 +92,14 @@ Loaded load(Binder& binder, const Sources& sources) {
     layers.read_flags(sources.arguments);
     Loaded loaded;
     loaded.request = layers.request;
-    if (layers.request == Request::help || layers.request == Request::version) {
+    if (layers.request != Request::run && layers.request != Request::print_config) {
         return loaded;
     }
 
     const bool named = !layers.config_file.empty();
-    layers.apply_file(named ? layers.config_file : sources.default_file, named);
+    loaded.files = {named ? layers.config_file : sources.default_file, layers.secrets_folder};
+    loaded.state = state_of(loaded.files);
+    layers.apply_file(loaded.files.config, named);
     if (!layers.secrets_folder.empty()) {
         layers.apply_secrets(layers.secrets_folder);
     }
@@ -130,8 +119,19 @@ Loaded load(Binder& binder, const Sources& sources) {
     return loaded;
 }
 
+void add_faults(Loaded& loaded, std::vector<Fault> faults) {
+    for (Fault& fault : faults) {
+        if (const auto known = loaded.sources.find(fault.key);
+            fault.source.empty() && known != loaded.sources.end()) {
+            fault.source = known->second;
+        }
+        loaded.faults.push_back(std::move(fault));
+    }
+}
+
 std::string to_string(const Fault& fault) {
-    return fault.key + ": " + fault.problem + " [" + fault.source + "]";
+    std::string text = fault.key + ": " + fault.problem;
+    return fault.source.empty() ? text : text + " [" + fault.source + "]";
 }
 
 }  // namespace gantry::config

@@ -1,5 +1,7 @@
 #include "gantry/config/loader.hpp"
 
+#include "range.hpp"
+
 #include <yaml-cpp/yaml.h>
 #include <algorithm>
 #include <sstream>
@@ -47,6 +49,9 @@ std::string allowed_text(const Setting& setting) {
         }
         add("one of " + values);
     }
+    if (const std::string range = range_text(setting); !range.empty()) {
+        add(range);
+    }
     if (setting.is_secret) {
         add("secret");
     }
@@ -89,7 +94,7 @@ std::string print_config(const Binder& binder, const Loaded& loaded) {
         open = path;
         out << std::string(path.size() * 2, ' ') << leaf << ": " << yaml_value(*setting);
         const auto source = loaded.sources.find(setting->key);
-        if (source != loaded.sources.end() && source->second != "default") {
+        if (source != loaded.sources.end()) {
             out << "  # " << source->second;
         }
         out << "\n";
@@ -109,7 +114,10 @@ std::string help(const Binder& binder, std::string_view program, std::string_vie
         << "  --secrets-dir DIR    a file for each setting, named by its key\n"
         << "  --print-config       show the effective settings, secrets masked, and exit\n"
         << "  --version            show the version and exit\n"
-        << "  --help               show this and exit\n\nSettings:\n";
+        << "  --help               show this and exit; --help=markdown shows the settings as a\n"
+        << "                       table\n\n"
+        << "Settings marked reloadable change while the process runs: on SIGHUP, and when the file\n"
+        << "or the folder changes. The others wait for a restart.\n\nSettings:\n";
     for (const auto& setting : binder.settings()) {
         out << "  --" << setting->key << "=<" << setting->type << ">\n      " << setting->help
             << "\n";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gantry/config/binder.hpp"
+#include "gantry/config/files.hpp"
 
 #include <map>
 #include <optional>
@@ -35,22 +36,27 @@ struct Fault {
 std::string to_string(const Fault& fault);
 
 /// What the command line asked for beside the settings.
-enum class Request { run, help, version, print_config };
+enum class Request { run, help, help_markdown, version, print_config };
 
 /// What loading gave.
 struct Loaded {
     Request request = Request::run;
     std::vector<Fault> faults;                   ///< Every fault at once; empty if all is well.
     std::map<std::string, std::string> sources;  ///< Key → the layer its value came from.
+    Files files;                                 ///< What was read, or would have been.
+    std::string state;                           ///< `state_of(files)`, taken before they were read.
 };
 
 /// Applies all layers to the bound fields and validates them. Unknown keys are faults.
 ///
 /// Flags are `--key=value` or `--key value`; beside them `--config FILE`, `--secrets-dir DIR` (a
-/// file per key), `--help`, `--version` and `--print-config`.
+/// file per key), `--help`, `--help=markdown`, `--version` and `--print-config`.
 Loaded load(Binder& binder, const Sources& sources);
 
-/// The effective configuration as YAML with secrets masked.
+/// Adds faults that span settings, each under the layer that its key's value came from.
+void add_faults(Loaded& loaded, std::vector<Fault> faults);
+
+/// The effective configuration as YAML with secrets masked, and where each value came from.
 std::string print_config(const Binder& binder, const Loaded& loaded);
 
 /// The text of `--help` for `program`.
