@@ -36,7 +36,16 @@ Result<std::unique_ptr<Publisher>> Publisher::create(const Options& options,
         new Publisher(options, clock, topics, stats, bell, std::move(start), std::move(park)));
     publisher->producer_ =
         TRY(kafka::Producer::create(options.kafka, settings_of(options), metrics));
-    topics.on_answer([&bell] { bell.ring(); });
+    topics.on_answer(
+        [&bell, &producer = *publisher->producer_](const std::string& topic, TopicState state) {
+            if (state == TopicState::present) {
+                producer.prepare(topic);
+            }
+            bell.ring();
+        });
+    for (const auto& topic : topics.present()) {
+        publisher->producer_->prepare(topic);
+    }
     return publisher;
 }
 

@@ -37,7 +37,7 @@ void TopicDirectory::forget(const std::string& topic) {
     entries_.erase(topic);
 }
 
-void TopicDirectory::on_answer(std::function<void()> listener) {
+void TopicDirectory::on_answer(Listener listener) {
     const std::lock_guard lock(listener_mutex_);
     listener_ = std::move(listener);
 }
@@ -59,8 +59,19 @@ void TopicDirectory::answer(const std::string& topic, TopicState state) {
     }
     const std::lock_guard lock(listener_mutex_);
     if (listener_) {
-        listener_();
+        listener_(topic, state);
     }
+}
+
+std::vector<std::string> TopicDirectory::present() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> topics;
+    for (const auto& [topic, entry] : entries_) {
+        if (entry.state == TopicState::present) {
+            topics.push_back(topic);
+        }
+    }
+    return topics;
 }
 
 void TopicDirectory::put_back(const std::set<std::string>& questions) {

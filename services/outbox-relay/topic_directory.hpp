@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace gantry::relay {
 
@@ -30,9 +31,13 @@ public:
     /// The next look-up asks anew: Kafka said that the topic is gone.
     void forget(const std::string& topic);
 
+    using Listener = std::function<void(const std::string& topic, TopicState state)>;
     /// Calls `listener` after each answer, from the answering thread; an empty one to stop. Returns
     /// when no call runs.
-    void on_answer(std::function<void()> listener);
+    void on_answer(Listener listener);
+
+    /// The topics that are known to be there.
+    [[nodiscard]] std::vector<std::string> present() const;
 
     /// For the service that answers: waits for questions until `until` or `stop`, and takes them.
     std::set<std::string> take_questions(SteadyTime until, const std::stop_token& stop);
@@ -47,13 +52,13 @@ private:
     };
     Clock& clock_;
     // Guarded by mutex_.
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable_any asked_;
     std::map<std::string, Entry> entries_;
     std::set<std::string> questions_;
     // Guarded by listener_mutex_.
     std::mutex listener_mutex_;
-    std::function<void()> listener_;
+    Listener listener_;
 };
 
 /// Creates the declared topics and answers the directory's questions.

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr milliseconds kPoll{100};
 constexpr milliseconds kCloseLimit{10'000};
+constexpr std::size_t kMostPrepared = 1'000;
 
 std::vector<Property> properties(const ProducerSettings& settings) {
     // librdkafka counts 1024 bytes at a time.
@@ -146,6 +148,14 @@ public:
         return {};
     }
 
+    void prepare(const std::string& topic) {
+        const std::lock_guard lock(prepared_mutex_);
+        if (prepared_.size() < kMostPrepared && !prepared_.contains(topic)) {
+            // A handle asks for the leaders when it is made, and keeps what it learns.
+            prepared_.emplace(topic, rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
+        }
+    }
+
     Result<void> flush(Deadline deadline) {
         // Not rd_kafka_flush: events are ours. It would only cut the linger short.
         std::unique_lock lock(mutex_);
@@ -273,6 +283,9 @@ private:
     std::atomic<std::size_t> waiting_{0};
     std::mutex mutex_;
     std::condition_variable emptied_;
+    // Guarded by prepared_mutex_.
+    std::mutex prepared_mutex_;
+    std::map<std::string, Topic> prepared_;
     // Last: it uses the rest.
     std::jthread thread_;
 };
@@ -292,6 +305,9 @@ Producer::~Producer() = default;
 
 Result<void> Producer::produce(const Record& record, OnDelivery on_delivery) {
     return impl_->produce(record, std::move(on_delivery));
+}
+void Producer::prepare(const std::string& topic) {
+    impl_->prepare(topic);
 }
 Result<void> Producer::flush(Deadline deadline) {
     return impl_->flush(deadline);

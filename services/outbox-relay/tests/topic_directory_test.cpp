@@ -53,7 +53,7 @@ TEST_F(TopicDirectoryTest, AsksAgainWhatCouldNotBeAnswered) {
 
 TEST_F(TopicDirectoryTest, CallsItsListenerAfterEachAnswer) {
     int calls = 0;
-    directory_.on_answer([&] { ++calls; });
+    directory_.on_answer([&](const std::string&, TopicState) { ++calls; });
     directory_.answer("a", TopicState::present);
     directory_.answer("b", TopicState::missing);
     EXPECT_EQ(calls, 2);

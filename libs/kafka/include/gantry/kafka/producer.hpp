@@ -67,6 +67,10 @@ public:
     /// record that is refused for good.
     Result<void> produce(const Record& record, OnDelivery on_delivery);
 
+    /// Finds the topic's leaders now, so that its first record does not wait for that, which can
+    /// take a second. Returns at once. For topics that exist; more than 1,000 are ignored.
+    void prepare(const std::string& topic);
+
     /// Waits until everything produced so far has ended; `deadline_exceeded` with what is left.
     Result<void> flush(Deadline deadline);
 
