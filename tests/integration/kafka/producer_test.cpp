@@ -162,6 +162,19 @@ TEST(KafkaProducer, CallsABrokerThatIsAwayTransient) {
     EXPECT_TRUE(ping.error().transient()) << ping.error().message;
 }
 
+TEST(KafkaProducer, APreparedTopicTakesRecordsAndAnUnknownOneHarmsNothing) {
+    Topics topics;
+    const auto topic = topics.create("prepared", 2);
+    auto producer = topics.producer();
+    producer->prepare(topic);
+    producer->prepare(topic);
+    producer->prepare(topics.name("never"));
+    topics.send(*producer, {topic, "k", "v", {}, {}, {}});
+    auto consumer = topics.consumer("g");
+    ASSERT_TRUE(consumer->subscribe({topic}));
+    EXPECT_EQ(topics.take(*consumer, 1).size(), 1U);
+}
+
 TEST(KafkaAdmin, CreatesTopicsOnceAndTellsTheirPartitions) {
     Topics topics;
     const auto topic = topics.name("made");
