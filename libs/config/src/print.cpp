@@ -116,7 +116,8 @@ std::string help(const Binder& binder, std::string_view program, std::string_vie
         << "  --version            show the version and exit\n"
         << "  --help               show this and exit; --help=markdown shows the settings as a\n"
         << "                       table\n\n"
-        << "Settings marked reloadable change while the process runs: on SIGHUP, and when the file\n"
+        << "Settings marked reloadable change while the process runs: on SIGHUP, and when the "
+           "file\n"
         << "or the folder changes. The others wait for a restart.\n\nSettings:\n";
     for (const auto& setting : binder.settings()) {
         out << "  --" << setting->key << "=<" << setting->type << ">\n      " << setting->help

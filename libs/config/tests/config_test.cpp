@@ -150,6 +150,53 @@ TEST_F(ConfigTest, MalformedYamlAndMissingFileAreFaults) {
     EXPECT_THAT(text_of(load_now()), HasSubstr("Is a directory"));
 }
 
+TEST_F(ConfigTest, AKeyThatStandsTwiceIsAFault) {
+    sources_.arguments = {"--kafka.brokers=x", "--config=" + write("twice.yaml",
+                                                                   "postgres: {pool_size: 1}\n"
+                                                                   "postgres: {pool_size: 2}\n")};
+    EXPECT_THAT(text_of(load_now()), AllOf(HasSubstr("postgres.pool_size: stands twice"),
+                                           HasSubstr("twice.yaml: line 2")));
+}
+
+TEST_F(ConfigTest, FaultsThatSpanSettingsNameTheLayerOfTheirKey) {
+    sources_.arguments = {"--kafka.brokers=x"};
+    auto loaded = load_now();
+    add_faults(loaded, {{"kafka.brokers", "", "must differ"},
+                        {"kafka.brokers", "file a: line 2", "must be there"},
+                        {"no.key", "", "is odd"}});
+    EXPECT_EQ(text_of(loaded),
+              "kafka.brokers: must differ [flag --kafka.brokers]\n"
+              "kafka.brokers: must be there [file a: line 2]\n"
+              "no.key: is odd\n");
+}
+
+TEST_F(ConfigTest, EveryPrintedValueNamesItsSource) {
+    sources_.environment = {{"GANTRY__KAFKA__BROKERS", "x"}};
+    std::filesystem::create_directories(folder_ / "secrets");
+    const auto secret = write("secrets/postgres.url", "postgresql://u:p@h/db");
+    sources_.arguments = {"--secrets-dir", (folder_ / "secrets").string(), "--worker.tls"};
+    EXPECT_THAT(print_config(binder_, load_now()),
+                AllOf(HasSubstr("brokers: \"x\"  # environment GANTRY__KAFKA__BROKERS\n"),
+                      HasSubstr("url: \"***\"  # file " + secret + "\n"),
+                      HasSubstr("tls: true  # flag --worker.tls\n"),
+                      HasSubstr("pool_size: 4  # default\n")));
+}
+
+TEST_F(ConfigTest, EveryValueIsReadBackFromItsOwnText) {
+    sources_.arguments = {
+        "--kafka.brokers=a:1,b:2", "--worker.queues=x,y", "--worker.interval=1s500ms",
+        "--worker.most=3KiB",      "--worker.tls",        "--postgres.pool_size=7"};
+    ASSERT_EQ(text_of(load_now()), "");
+    Options again;
+    Binder binder;
+    again.bind(binder);
+    for (std::size_t i = 0; i < binder.settings().size(); ++i) {
+        const std::string text = binder_.settings()[i]->show();
+        ASSERT_TRUE(binder.settings()[i]->assign(text)) << text;
+        EXPECT_EQ(binder.settings()[i]->show(), text);
+    }
+}
+
 TEST_F(ConfigTest, PrintedConfigurationReadsBack) {
     sources_.arguments = {"--kafka.brokers=a:1,b:2", "--worker.queues=x,y"};
     const auto file = write("printed.yaml", print_config(binder_, load_now()));
@@ -167,8 +214,12 @@ TEST_F(ConfigTest, HelpAndTableNameEverySetting) {
     EXPECT_THAT(help(binder_, "relay", "moves events"), HasSubstr("--worker.interval=<duration>"));
     EXPECT_THAT(markdown_table(binder_), HasSubstr("| `postgres.pool_size` | integer | `4` |"));
     EXPECT_THAT(markdown_table(binder_), HasSubstr("Brokers \\| host:port."));
+    EXPECT_THAT(markdown_table(binder_), HasSubstr("Pause. (from 100ms to 1m) |"));
+    EXPECT_THAT(markdown_table(binder_), HasSubstr("Queues. (reloadable) |"));
     sources_.arguments = {"--help", "--nonsense"};
     EXPECT_EQ(load_now().request, Request::help);
+    sources_.arguments = {"--help=markdown"};
+    EXPECT_EQ(load_now().request, Request::help_markdown);
 }
 
 }  // namespace

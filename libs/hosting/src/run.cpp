@@ -43,7 +43,7 @@ void add_host_metrics(Context& context) {
 
 // What lives from composition to the last service's end.
 int run_host(const Program& program, const CommonOptions& common, const config::Sources& sources,
-             const config::Binder& binder) {
+             const config::Binder& binder, const config::Loaded& loaded) {
     metrics::Registry metrics;
     health::Registry health(system_clock());
     health::Watchdog watchdog(system_clock(), {.limit = common.host.watchdog_limit, .strikes = 3});
@@ -57,9 +57,11 @@ int run_host(const Program& program, const CommonOptions& common, const config::
                     .lifetime = lifetime};
     metrics::add_process_metrics(metrics, context.service, context.version);
     add_host_metrics(context);
-    Reloader reloader(program, context, sources, binder);
+    Reloader reloader(program, context, sources, binder, loaded);
     // Before composition, so that a signal stops a process that is still composing.
-    const SignalThread signals(lifetime, [&] { reloader.reload(); });
+    const SignalThread signals(lifetime, {.reload = [&] { reloader.reload(); },
+                                          .look = [&] { reloader.look(); },
+                                          .interval = common.watch_interval});
 
     auto host = attempt(Thrown::by_wiring, [&]() -> Result<std::unique_ptr<Host>> {
         HostBuilder builder;
@@ -95,6 +97,9 @@ int run_unguarded(const Program& program, int argc, char** argv) {
         case config::Request::help:
             std::cout << config::help(binder, program.name, program.summary);
             return kExitClean;
+        case config::Request::help_markdown:
+            std::cout << config::markdown_table(binder);
+            return kExitClean;
         case config::Request::version:
             std::cout << program.name << " " << GANTRY_VERSION << "\n";
             return kExitClean;
@@ -102,12 +107,10 @@ int run_unguarded(const Program& program, int argc, char** argv) {
         case config::Request::print_config:
             break;
     }
-    auto spanning = common.host.validate();
+    config::add_faults(loaded, common.host.validate());
     if (program.validate) {
-        auto more = program.validate();
-        spanning.insert(spanning.end(), more.begin(), more.end());
+        config::add_faults(loaded, program.validate());
     }
-    loaded.faults.insert(loaded.faults.end(), spanning.begin(), spanning.end());
     if (!loaded.faults.empty()) {
         return report_faults(program.name, loaded.faults);
     }
@@ -119,7 +122,7 @@ int run_unguarded(const Program& program, int argc, char** argv) {
                         .format = common.log_format,
                         .service = std::string(program.name)});
     logging::info("starting", {{"version", GANTRY_VERSION}, {"pid", getpid()}});
-    return run_host(program, common, sources, binder);
+    return run_host(program, common, sources, binder, loaded);
 }
 
 }  // namespace

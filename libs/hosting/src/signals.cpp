@@ -4,6 +4,7 @@
 #include "gantry/logging/log.hpp"
 
 #include <pthread.h>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -34,8 +35,8 @@ void block_signals() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-SignalThread::SignalThread(Lifetime& lifetime, std::function<void()> reload)
-    : lifetime_(lifetime), reload_(std::move(reload)), thread_([this] { run(); }) {
+SignalThread::SignalThread(Lifetime& lifetime, Actions actions)
+    : lifetime_(lifetime), actions_(std::move(actions)), thread_([this] { run(); }) {
     pthread_setname_np(thread_.native_handle(), "signals");
 }
 
@@ -47,17 +48,27 @@ SignalThread::~SignalThread() {
 
 void SignalThread::run() {
     const sigset_t set = handled_signals();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(actions_.interval);
+    timespec pause{};
+    pause.tv_sec = seconds.count();
+    pause.tv_nsec = std::chrono::nanoseconds(actions_.interval - seconds).count();
+    const bool looks = actions_.look && actions_.interval > std::chrono::milliseconds{0};
     while (!done_) {
-        int signal = 0;
-        if (sigwait(&set, &signal) == 0 && !done_) {
+        const int signal = sigtimedwait(&set, nullptr, looks ? &pause : nullptr);
+        if (done_) {
+            return;
+        }
+        if (signal > 0) {
             take(signal);
+        } else if (looks && errno == EAGAIN) {
+            actions_.look();
         }
     }
 }
 
 void SignalThread::take(int signal) {
     if (signal == SIGHUP) {
-        reload_();
+        actions_.reload();
         return;
     }
     const std::string name = signal_name(signal);

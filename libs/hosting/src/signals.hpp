@@ -3,6 +3,7 @@
 #include "gantry/hosting/lifetime.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -14,9 +15,15 @@ void block_signals();
 
 /// The one thread that takes the process's signals: the first of INT, TERM and QUIT asks the host
 /// to stop, repeated ones are logged, a second INT exits with 130 at once, HUP calls `reload`.
+/// Between signals it calls `look` every `interval`, unless that is zero.
 class SignalThread {
 public:
-    SignalThread(Lifetime& lifetime, std::function<void()> reload);
+    struct Actions {
+        std::function<void()> reload;
+        std::function<void()> look = {};
+        std::chrono::milliseconds interval{0};
+    };
+    SignalThread(Lifetime& lifetime, Actions actions);
     ~SignalThread();
     SignalThread(const SignalThread&) = delete;
     SignalThread& operator=(const SignalThread&) = delete;
@@ -27,7 +34,7 @@ private:
 
     // Constant after construction.
     Lifetime& lifetime_;
-    std::function<void()> reload_;
+    Actions actions_;
     // The signal thread only.
     int interrupts_ = 0;
     bool stop_taken_ = false;

@@ -44,7 +44,7 @@ struct Loaded {
     std::vector<Fault> faults;                   ///< Every fault at once; empty if all is well.
     std::map<std::string, std::string> sources;  ///< Key → the layer its value came from.
     Files files;                                 ///< What was read, or would have been.
-    std::string state;                           ///< `state_of(files)`, taken before they were read.
+    std::string state;  ///< `state_of(files)`, taken before they were read.
 };
 
 /// Applies all layers to the bound fields and validates them. Unknown keys are faults.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/config/live.hpp"
 #include "gantry/config/loader.hpp"
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/host.hpp"
@@ -7,6 +8,8 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace gantry::hosting {
@@ -15,6 +18,8 @@ namespace gantry::hosting {
 struct Scratch {
     std::shared_ptr<void> options;
     std::function<std::vector<config::Fault>()> validate;
+    /// Makes these the live options; may be empty.
+    std::function<void()> accept = {};
 };
 
 /// What `run` needs to know of an app before it exists.
@@ -29,7 +34,7 @@ struct Program {
     std::function<void(Context&, HostBuilder&)> compose;
     /// Destroys the app, after the host has stopped and before the context goes; may be empty.
     std::function<void()> destroy = {};
-    /// Binds a fresh set of the app's options; without it SIGHUP is logged and ignored.
+    /// Binds a fresh set of the app's options; without it the program does not reload.
     std::function<Scratch(config::Binder&)> bind_scratch = {};
 };
 
@@ -55,29 +60,40 @@ std::vector<config::Fault> validate_options(const Options& options) {
 ///
 /// An `App` has `static constexpr std::string_view kName, kSummary`, a nested `Options` with
 /// `bind(Binder&)` (and optionally `validate() const -> std::vector<config::Fault>`), a constructor
-/// `App(const Options&, Context&)` that holds everything the process shares in dependency order,
-/// and `compose(HostBuilder&)`. It is destroyed after the host has stopped.
+/// that holds everything the process shares in dependency order, and `compose(HostBuilder&)`. It is
+/// destroyed after the host has stopped.
+///
+/// The constructor is `App(const Options&, Context&)`, whose options stay as they were at start, or
+/// `App(const config::Live<Options>&, Context&)`, which sees reloads: after one, settings marked
+/// reloadable have their new values in the next snapshot, all others keep those of the start.
 template <class App>
 int run(int argc, char** argv) {
     using Options = typename App::Options;
-    Options options;
+    const auto options = std::make_shared<Options>();
+    config::Live<Options> live{std::shared_ptr<const Options>(options)};
     std::unique_ptr<App> app;
     const Program program{
         .name = App::kName,
         .summary = App::kSummary,
-        .bind = [&](config::Binder& binder) { options.bind(binder); },
-        .validate = [&] { return validate_options(options); },
+        .bind = [&](config::Binder& binder) { options->bind(binder); },
+        .validate = [&] { return validate_options(*options); },
         .compose =
             [&](Context& context, HostBuilder& host) {
-                app = std::make_unique<App>(options, context);
+                if constexpr (std::is_constructible_v<App, const config::Live<Options>&,
+                                                      Context&>) {
+                    app = std::make_unique<App>(std::as_const(live), context);
+                } else {
+                    app = std::make_unique<App>(std::as_const(*options), context);
+                }
                 app->compose(host);
             },
         .destroy = [&] { app.reset(); },
         .bind_scratch =
-            [](config::Binder& binder) {
+            [&](config::Binder& binder) {
                 auto fresh = std::make_shared<Options>();
                 fresh->bind(binder);
-                return Scratch{fresh, [fresh] { return validate_options(*fresh); }};
+                return Scratch{fresh, [fresh] { return validate_options(*fresh); },
+                               [&live, fresh] { live.replace(fresh); }};
             },
     };
     return run_program(program, argc, argv);
