@@ -70,6 +70,14 @@ function(gantry_service name)
     _gantry_unit_test(${id} SOURCES ${ARG_TESTS} DEPENDS ${id}_parts ${ARG_TEST_DEPENDS})
 endfunction()
 
+# gantry_conformance_test(<area> SOURCES … DEPENDS …)
+# A GoogleTest executable that holds libraries to their design page, through public headers only. It
+# counts as a unit test, so that it runs under the sanitizers as well.
+function(gantry_conformance_test area)
+    cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+    _gantry_unit_test(conformance_${area} SOURCES ${ARG_SOURCES} DEPENDS ${ARG_DEPENDS})
+endfunction()
+
 # gantry_integration_test(<area> SOURCES … DEPENDS …)
 # A GoogleTest executable that talks to the PostgreSQL of GANTRY_TEST_DATABASE_URL and the Kafka of
 # GANTRY_TEST_KAFKA_BROKERS. It makes its own database and topics, so suites run side by side.
