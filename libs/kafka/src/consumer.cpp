@@ -80,6 +80,7 @@ public:
 
     Result<void> subscribe(const std::vector<std::string>& topics) {
         std::vector<TopicPartition> wanted;
+        wanted.reserve(topics.size());
         for (const auto& topic : topics) {
             wanted.push_back({topic, RD_KAFKA_PARTITION_UA});
         }

@@ -55,7 +55,7 @@ public:
         if (value != nullptr) {
             *response_ = std::move(*value);
         }
-        reactor_->Finish(status);
+        reactor_->Finish(std::move(status));
     }
 
     void cancel() {
