@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 #include <mutex>
+#include <optional>
 
 namespace gantry::metrics {
 namespace {
@@ -68,7 +69,11 @@ public:
     Faces<Counter> counters;
     Faces<Gauge> gauges;
     Faces<Histogram> histograms;
-    std::vector<std::function<void()>> refreshers;
+    struct Refresher {
+        std::optional<std::weak_ptr<const void>> owner;  // none: the registry's own life
+        std::function<void()> run;
+    };
+    std::vector<Refresher> refreshers;
 };
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}
@@ -104,18 +109,29 @@ Histogram& Registry::histogram(std::string_view name, std::string_view help, con
 
 void Registry::on_scrape(std::function<void()> refresh) {
     const std::lock_guard lock(impl_->mutex);
-    impl_->refreshers.push_back(std::move(refresh));
+    impl_->refreshers.push_back({std::nullopt, std::move(refresh)});
+}
+
+void Registry::on_scrape(std::weak_ptr<const void> owner, std::function<void()> refresh) {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->refreshers.push_back({std::move(owner), std::move(refresh)});
 }
 
 std::string Registry::text() const {
-    std::vector<std::function<void()>> refreshers;
+    std::vector<Impl::Refresher> refreshers;
     {
         const std::lock_guard lock(impl_->mutex);
+        std::erase_if(impl_->refreshers, [](const Impl::Refresher& refresher) {
+            return refresher.owner && refresher.owner->expired();
+        });
         refreshers = impl_->refreshers;
     }
     // Outside the lock: a refresher may look metrics up.
-    for (const auto& refresh : refreshers) {
-        refresh();
+    for (const auto& refresher : refreshers) {
+        const auto owner = refresher.owner ? refresher.owner->lock() : nullptr;
+        if (!refresher.owner || owner) {
+            refresher.run();
+        }
     }
     return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
 }

@@ -38,6 +38,17 @@ TEST(Metrics, RefreshRunsAtEachScrape) {
     EXPECT_THAT(registry.text(), HasSubstr("gantry_seen 2"));
 }
 
+TEST(Metrics, RefreshOfAnOwnerEndsWithIt) {
+    Registry registry;
+    int calls = 0;
+    auto owner = std::make_shared<int>(0);
+    registry.on_scrape(owner, [&] { ++calls; });
+    static_cast<void>(registry.text());
+    owner.reset();
+    static_cast<void>(registry.text());
+    EXPECT_EQ(calls, 1);
+}
+
 TEST(Metrics, ProcessMetricsAreRead) {
     Registry registry;
     add_process_metrics(registry, "relay", "1.2.3");

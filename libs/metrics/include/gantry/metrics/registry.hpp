@@ -57,6 +57,8 @@ public:
 
     /// Calls `refresh` at the start of every `text()`, to set gauges that are cheap to read late.
     void on_scrape(std::function<void()> refresh);
+    /// The same, only while `owner` lives; it is kept alive during the call.
+    void on_scrape(std::weak_ptr<const void> owner, std::function<void()> refresh);
 
     /// Everything in Prometheus' text format 0.0.4.
     [[nodiscard]] std::string text() const;
