@@ -38,6 +38,28 @@ TEST(Trace, ChildKeepsTheTraceAndChangesTheSpan) {
     EXPECT_TRUE(TraceContext{}.child().valid());
 }
 
+TEST(Trace, StateOfOthersIsPassedOnToChildren) {
+    const auto trace = parse_trace(kHeader, "rojo=00f067aa0ba902b7, congo@vendor=t61rcWkgMzE");
+    ASSERT_TRUE(trace);
+    EXPECT_EQ(trace->child().state, "rojo=00f067aa0ba902b7, congo@vendor=t61rcWkgMzE");
+}
+
+TEST(Trace, StateThatIsMalformedOrOverlongIsLeftOutAndTheTraceKept) {
+    std::string many;
+    for (int i = 0; i < 33; ++i) {
+        many += "k" + std::to_string(i) + "=v,";
+    }
+    for (const std::string& bad :
+         {std::string(""), std::string(","), std::string("novalue"), std::string("Upper=1"),
+          std::string("a=b=c"), std::string("a=b\nx=y"), std::string("a="), std::string("@a=1"),
+          "a=" + std::string(600, 'x'), many}) {
+        const auto trace = parse_trace(kHeader, bad);
+        ASSERT_TRUE(trace) << bad;
+        EXPECT_EQ(trace->state, "") << bad;
+    }
+    EXPECT_FALSE(parse_trace("00-nonsense", "a=b")) << "without a parent it means nothing";
+}
+
 TEST(Trace, ScopesNest) {
     EXPECT_FALSE(current().valid());
     const auto outer = start_trace();

@@ -14,8 +14,11 @@ struct TraceContext {
     std::array<std::uint8_t, 16> trace_id{};
     std::array<std::uint8_t, 8> span_id{};
     std::uint8_t flags = 0;
+    std::string state{};  ///< The `tracestate` of other systems, passed on as it came.
 
     [[nodiscard]] bool valid() const;
+    /// Whether the trace is recorded, as its root decided.
+    [[nodiscard]] bool sampled() const { return (flags & 1U) != 0; }
     [[nodiscard]] std::string trace_id_hex() const;
     [[nodiscard]] std::string span_id_hex() const;
 
@@ -26,11 +29,19 @@ struct TraceContext {
     [[nodiscard]] TraceContext child() const;
 };
 
-/// A new sampled trace with random ids.
+/// A new trace with random ids, sampled by the process's ratio.
 TraceContext start_trace();
+
+/// The share of new traces that are sampled, from 0 to 1; it is 1 until it is set. The decision
+/// follows from the trace's id, so that it is the same wherever it is taken. Thread-safe.
+void set_sampling_ratio(double ratio);
 
 /// Reads a `traceparent` header; nothing if it is malformed.
 std::optional<TraceContext> parse_traceparent(std::string_view header);
+
+/// Reads both headers. As the specification says, a `tracestate` without a valid `traceparent`
+/// counts for nothing, and a malformed or overlong one is left out.
+std::optional<TraceContext> parse_trace(std::string_view traceparent, std::string_view tracestate);
 
 /// The context of the calling thread; empty outside a `ScopedTrace`.
 const TraceContext& current();
