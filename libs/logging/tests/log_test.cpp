@@ -2,10 +2,12 @@
 
 #include "../src/line.hpp"
 
+#include "gantry/logging/throttle.hpp"
 #include "gantry/tracing/trace.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -44,6 +46,31 @@ TEST(Log, LevelsHide) {
     EXPECT_EQ(capture.text().find("hidden"), std::string::npos);
 }
 
+TEST(Log, AnUnknownLevelIsInfo) {
+    set_level("loud");
+    EXPECT_TRUE(enabled(Level::info));
+    EXPECT_FALSE(enabled(Level::debug));
+}
+
+TEST(Log, MalformedTextStaysOneParsableLine) {
+    const Capture capture;
+    info("a\xFF\nb", {{"k\xC3", std::string("v\0\x80\r\n\"}", 7)}});
+    const auto text = capture.text();
+    EXPECT_EQ(std::ranges::count(text, '\n'), 1);
+    EXPECT_TRUE(Json::accept(text)) << text;
+}
+
+TEST(Throttle, LetsOneLineThroughAPeriodAndCountsTheRest) {
+    using namespace std::chrono_literals;
+    Throttle throttle(30s);
+    const SteadyTime begin{};
+    EXPECT_EQ(throttle.pass(begin), 0);
+    EXPECT_EQ(throttle.pass(begin + 1s), std::nullopt);
+    EXPECT_EQ(throttle.pass(begin + 29'999ms), std::nullopt);
+    EXPECT_EQ(throttle.pass(begin + 30s), 2);
+    EXPECT_EQ(throttle.pass(begin + 90s), 0);
+}
+
 TEST(Log, FailuresShowCodeAndReason) {
     const Capture capture;
     error("could not", Error{Code::unavailable, "broker gone", "BROKER_GONE", {}});
@@ -58,7 +85,15 @@ TEST(Log, LinesOfATraceCarryItsIds) {
     const tracing::ScopedTrace scope(trace);
     const Capture capture;
     info("inside");
-    EXPECT_EQ(Json::parse(capture.text())["trace_id"], trace.trace_id_hex());
+    const auto line = Json::parse(capture.text());
+    EXPECT_EQ(line["trace_id"], trace.trace_id_hex());
+    EXPECT_EQ(line["span_id"], trace.span_id_hex());
+}
+
+TEST(Log, LinesOutsideATraceCarryNone) {
+    const Capture capture;
+    info("outside");
+    EXPECT_FALSE(Json::parse(capture.text()).contains("trace_id"));
 }
 
 TEST(Log, MalformedUtf8BecomesAReplacement) {
