@@ -30,9 +30,9 @@ health::Check readiness_check(Pool& pool, int version) {
     check.name = "postgres";
     check.readiness = true;
     check.period = milliseconds{1'000};
-    check.timeout = milliseconds{3'000};
+    check.timeout = milliseconds{2'000};
     check.run = [&pool, version, schema_seen](std::stop_token) -> health::CheckResult {
-        const auto deadline = Deadline::after(milliseconds{2'000});
+        const auto deadline = Deadline::after(milliseconds{1'500});
         Result<void> outcome;
         if (schema_seen->load()) {
             if (auto pong = pool.exec(deadline, "SELECT 1"); !pong) {
