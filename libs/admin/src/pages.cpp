@@ -70,6 +70,10 @@ std::string_view phase_name(const hosting::Context& context) {
     return kNames[static_cast<std::size_t>(context.lifetime.phase())];
 }
 
+Json last_error(std::string_view kind, Instant at) {
+    return Json{{"kind", kind}, {"at", format_rfc3339(at)}};
+}
+
 Json describe(const health::Snapshot& check) {
     return Json{{"status", health::to_string(check.status)},
                 {"since", format_rfc3339(check.since)},
@@ -79,9 +83,9 @@ Json describe(const health::Snapshot& check) {
 }
 
 Answer health_page(const hosting::Context& context) {
-    std::map<std::string, int> restarts;
-    for (const auto& service : context.lifetime.services()) {
-        restarts[service.name] = service.restarts;
+    std::map<std::string, hosting::ServiceInfo> known;
+    for (auto& service : context.lifetime.services()) {
+        known.emplace(service.name, service);
     }
     auto worst = health::Status::healthy;
     Json checks = Json::array();
@@ -93,10 +97,19 @@ Answer health_page(const hosting::Context& context) {
         if (snapshot.name.starts_with(kServicePrefix)) {
             const std::string name = snapshot.name.substr(kServicePrefix.size());
             one["name"] = name;
-            one["restarts"] = restarts[name];
+            const hosting::ServiceInfo& info = known[name];
+            one["restarts"] = info.restarts;
+            if (!info.last_error.empty()) {
+                one["lastError"] = last_error(info.last_error, info.last_error_at);
+            }
             services.push_back(std::move(one));
         } else {
             one["readiness"] = snapshot.readiness;
+            one["tags"] = snapshot.tags;
+            if (snapshot.last_failure != health::Failure::none) {
+                one["lastError"] =
+                    last_error(to_string(snapshot.last_failure), snapshot.last_failed_at);
+            }
             checks.push_back(std::move(one));
         }
     }

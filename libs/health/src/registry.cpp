@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 namespace gantry::health {
@@ -28,6 +29,22 @@ std::string_view to_string(Status status) {
     return "unhealthy";
 }
 
+std::string_view to_string(Failure failure) {
+    switch (failure) {
+        case Failure::none:
+            return "none";
+        case Failure::reported:
+            return "reported";
+        case Failure::timeout:
+            return "timeout";
+        case Failure::exception:
+            return "exception";
+        case Failure::stale:
+            return "stale";
+    }
+    return "none";
+}
+
 /// One entry of the registry: a polled check, or a state that its owner reports.
 ///
 /// A polled check runs on a thread of its own, so that one that hangs delays no other; the
@@ -38,18 +55,32 @@ public:
     ~Impl() { stop(); }
 
     Result<void> add(Check check) {
+        if (check.name.empty()) {
+            return fail(Code::invalid_argument, "a health check needs a name");
+        }
+        if (check.timeout > check.period * (kPeriodsUntilStale - 1)) {
+            return fail(Code::invalid_argument, "the timeout of the check `" + check.name +
+                                                    "` is more than two of its periods");
+        }
         const std::lock_guard lifecycle(lifecycle_mutex_);
         const std::lock_guard lock(mutex_);
         if (entries_.contains(check.name)) {
+            refused_.insert(check.name);
             return fail(Code::already_exists, "a check named `" + check.name + "` exists already");
         }
         Entry& entry = make_entry(check.name, check.readiness);
         entry.snapshot.detail = "has not run yet";
+        entry.snapshot.tags = check.tags;
         entry.check = std::move(check);
         if (running_) {
             start_polling(entry);
         }
         return {};
+    }
+
+    [[nodiscard]] std::vector<std::string> refused_names() const {
+        const std::lock_guard lock(mutex_);
+        return {refused_.begin(), refused_.end()};
     }
 
     Reporter& reporter(std::string name, bool readiness) {
@@ -137,10 +168,16 @@ private:
         Entry& entry_;
     };
 
+    // What a run came to.
+    struct Finding {
+        CheckResult result;
+        Failure failure = Failure::none;  // How the check failed, where it did not say itself.
+    };
+
     void report(Entry& entry, CheckResult result) {
         {
             const std::lock_guard lock(mutex_);
-            set(entry, std::move(result), std::chrono::milliseconds{0});
+            set(entry, {std::move(result)}, std::chrono::milliseconds{0});
         }
         tell_listeners();
     }
@@ -159,7 +196,7 @@ private:
         entry.last_run = clock_.steady_now();
         entry.thread = std::jthread([this, &entry](std::stop_token stop) { poll(entry, stop); });
         if (!timer_.joinable()) {
-            timer_ = std::jthread([this](std::stop_token stop) { call_time_outs(stop); });
+            timer_ = std::jthread([this](std::stop_token stop) { watch_time(stop); });
         }
     }
 
@@ -173,74 +210,96 @@ private:
                 entry.timed_out = false;
                 entry.run_stop = run_stop;
             }
-            CheckResult result;
+            Finding finding;
             {
                 const std::stop_callback pass_on(stop, [&] { run_stop.request_stop(); });
-                result = run(*entry.check, run_stop.get_token());
+                finding = run(*entry.check, run_stop.get_token());
             }
-            finish(entry, std::move(result), clock_.steady_now() - began);
+            finish(entry, std::move(finding), clock_.steady_now() - began);
             if (!clock_.sleep_for(entry.check->period, stop)) {
                 return;
             }
         }
     }
 
-    static CheckResult run(const Check& check, const std::stop_token& stop) {
+    static Finding run(const Check& check, const std::stop_token& stop) {
         // The exception's text may quote what a peer sent, so it goes nowhere.
         try {
-            return check.run(stop);
+            return {check.run(stop)};
         } catch (const std::exception&) {
-            return {check.on_failure, "the check threw an exception"};
+            return {{check.on_failure, "the check threw an exception"}, Failure::exception};
         } catch (...) {
-            return {check.on_failure, "the check threw an exception"};
+            return {{check.on_failure, "the check threw an exception"}, Failure::exception};
         }
     }
 
-    void finish(Entry& entry, CheckResult result, SteadyTime::duration took) {
+    void finish(Entry& entry, Finding finding, SteadyTime::duration took) {
         {
             const std::lock_guard lock(mutex_);
             entry.running_since.reset();
             if (entry.timed_out) {
                 return;  // Already published as a failure; the next run may say better.
             }
-            set(entry, std::move(result), std::chrono::duration_cast<milliseconds>(took));
+            set(entry, std::move(finding), std::chrono::duration_cast<milliseconds>(took));
         }
         tell_listeners();
     }
 
     // Publishes the failure of runs that take too long, and asks them to end.
-    void call_time_outs(const std::stop_token& stop) {
-        constexpr std::chrono::milliseconds kStep{500};
+    void watch_time(const std::stop_token& stop) {
+        SteadyTime next;
         do {
-            std::vector<std::stop_source> late;
-            {
-                const std::lock_guard lock(mutex_);
-                const SteadyTime now = clock_.steady_now();
-                for (auto& [name, entry] : entries_) {
-                    if (entry->running_since && !entry->timed_out &&
-                        now - *entry->running_since >= entry->check->timeout) {
-                        entry->timed_out = true;
-                        set(*entry, {entry->check->on_failure, "timed out"}, entry->check->timeout);
-                        late.push_back(entry->run_stop);
-                    }
-                }
-            }
-            // Outside the lock: what the check has registered for its stop runs here.
-            for (auto& run_stop : late) {
-                run_stop.request_stop();
-            }
+            next = call_time_outs();
             tell_listeners();  // A result may have become stale.
-        } while (clock_.sleep_for(kStep, stop));
+        } while (clock_.sleep_until(next, stop));
+    }
+
+    // Returns when to look again. A run that begins meanwhile is seen within a step.
+    SteadyTime call_time_outs() {
+        constexpr std::chrono::milliseconds kStep{500};
+        std::vector<std::stop_source> late;
+        const SteadyTime now = clock_.steady_now();
+        SteadyTime next = now + kStep;
+        {
+            const std::lock_guard lock(mutex_);
+            for (auto& [name, entry] : entries_) {
+                if (!entry->running_since || entry->timed_out) {
+                    continue;
+                }
+                const SteadyTime due = *entry->running_since + entry->check->timeout;
+                if (due > now) {
+                    next = std::min(next, due);
+                    continue;
+                }
+                entry->timed_out = true;
+                set(*entry, {{entry->check->on_failure, "timed out"}, Failure::timeout},
+                    entry->check->timeout);
+                late.push_back(entry->run_stop);
+            }
+        }
+        // Outside the lock: what the check has registered for its stop runs here.
+        for (auto& run_stop : late) {
+            run_stop.request_stop();
+        }
+        return next;
     }
 
     // The caller holds mutex_, and calls `tell_listeners` without it.
-    void set(Entry& entry, CheckResult result, std::chrono::milliseconds took) {
+    void set(Entry& entry, Finding finding, std::chrono::milliseconds took) {
         Snapshot& snapshot = entry.snapshot;
+        CheckResult& result = finding.result;
         const bool changed = snapshot.status != result.status;
         entry.last_run = clock_.steady_now();
         snapshot.checked = clock_.now();
         snapshot.duration = took;
         snapshot.detail = std::move(result.detail);
+        if (finding.failure == Failure::none && result.status != Status::healthy) {
+            finding.failure = Failure::reported;
+        }
+        if (finding.failure != Failure::none) {
+            snapshot.last_failure = finding.failure;
+            snapshot.last_failed_at = snapshot.checked;
+        }
         if (changed) {
             snapshot.since = snapshot.checked;
             snapshot.status = result.status;
@@ -266,16 +325,20 @@ private:
     [[nodiscard]] Snapshot seen(const Entry& entry) const {
         Snapshot snapshot = entry.snapshot;
         if (is_stale(entry)) {
-            snapshot.status = Status::unhealthy;
-            snapshot.detail = "stale: has not run for three periods";
+            if (snapshot.status != Status::unhealthy) {
+                snapshot.status = Status::unhealthy;
+                snapshot.since = snapshot.checked + entry.check->period * kPeriodsUntilStale;
+            }
+            snapshot.detail = "stale: older than three periods";
+            snapshot.last_failure = Failure::stale;
+            snapshot.last_failed_at = clock_.now();
         }
         return snapshot;
     }
 
     [[nodiscard]] bool is_stale(const Entry& entry) const {
-        // A run may take its whole time-out without being late.
-        return entry.check && clock_.steady_now() - entry.last_run >
-                                  entry.check->period * kPeriodsUntilStale + entry.check->timeout;
+        return entry.check &&
+               clock_.steady_now() - entry.last_run > entry.check->period * kPeriodsUntilStale;
     }
 
     [[nodiscard]] bool ready_locked() const {
@@ -292,6 +355,7 @@ private:
     // Guarded by mutex_.
     mutable std::mutex mutex_;
     std::map<std::string, std::unique_ptr<Entry>> entries_;
+    std::set<std::string> refused_;
     bool running_ = false;
     // Guarded by notify_mutex_, which is taken before mutex_.
     std::mutex notify_mutex_;
@@ -306,6 +370,9 @@ Registry::~Registry() = default;
 
 Result<void> Registry::add(Check check) {
     return impl_->add(std::move(check));
+}
+std::vector<std::string> Registry::refused_names() const {
+    return impl_->refused_names();
 }
 Reporter& Registry::reporter(std::string name, bool readiness) {
     return impl_->reporter(std::move(name), readiness);

@@ -22,15 +22,22 @@ struct CheckResult {
     std::string detail;
 };
 
-/// One named check. It runs on the registry's poller, never on a probe's thread.
+/// One named check. It runs on a thread of the registry, beside the others and never on a probe's
+/// thread, `period` after its last run ended.
 struct Check {
     std::string name;
     std::function<CheckResult(std::stop_token)> run;
     Status on_failure = Status::unhealthy;  ///< What a throw or a timeout counts as.
     bool readiness = false;                 ///< Unhealthy → `/readyz` 503.
+    /// At most twice the period, or a run that is merely slow would make the result look stale.
     std::chrono::milliseconds timeout{2'000};
     std::chrono::milliseconds period{2'000};
+    std::vector<std::string> tags = {};  ///< For operators: what it belongs to, shown in /health.
 };
+
+/// Why a check's result is a failure of the check itself or of what it looks at.
+enum class Failure { none, reported, timeout, exception, stale };
+std::string_view to_string(Failure failure);
 
 /// A check's latest result.
 struct Snapshot {
@@ -41,6 +48,10 @@ struct Snapshot {
     Instant checked;                        ///< When it last ran.
     std::chrono::milliseconds duration{0};  ///< How long that took.
     bool readiness = false;
+    std::vector<std::string> tags = {};
+    /// The kind of its last failure, kept after it recovered, and when that was.
+    Failure last_failure = Failure::none;
+    Instant last_failed_at = {};
 };
 
 /// The state that a component reports by itself, without polling. Thread-safe.
@@ -58,8 +69,13 @@ public:
     Registry(const Registry&) = delete;
     Registry& operator=(const Registry&) = delete;
 
-    /// Registers a polled check. `already_exists` for a name that is taken.
+    /// Registers a polled check. `already_exists` for a name that is taken, `invalid_argument` for
+    /// an empty name or a timeout of more than two periods.
     Result<void> add(Check check);
+
+    /// The names that `add` refused because they were taken, each once. The host does not start
+    /// while there are any, so that all of them are reported together.
+    [[nodiscard]] std::vector<std::string> refused_names() const;
 
     /// Registers a state that its owner reports. Starts `unhealthy` with detail "starting". Returns
     /// a reporter that lives as long as the registry, the existing one for a name that is taken.
@@ -70,7 +86,7 @@ public:
     /// Stops the poller. Idempotent.
     void stop();
 
-    /// Every check, by name. One that has not run for three periods is unhealthy.
+    /// Every check, by name. One whose last result is older than three periods is unhealthy.
     [[nodiscard]] std::vector<Snapshot> snapshot() const;
 
     /// The worst status of all checks.
