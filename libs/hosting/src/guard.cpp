@@ -21,9 +21,11 @@ void Guard::stop() {
     }
 }
 
-void Guard::note(std::string activity) {
+void Guard::note(std::string activity, Watched watched) {
+    auto heartbeat = watched == Watched::yes ? context_.watchdog.watch(activity) : nullptr;
     const std::lock_guard lock(mutex_);
     activity_ = std::move(activity);
+    heartbeat_ = std::move(heartbeat);
 }
 
 void Guard::set_soft_limit(SteadyTime at, std::function<void()> action) {

@@ -4,6 +4,7 @@
 #include "gantry/hosting/context.hpp"
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -26,8 +27,10 @@ public:
     /// Waits for the thread's end. Idempotent.
     void stop();
 
-    /// What the host does from now on, for example "stopping service `relay`".
-    void note(std::string activity);
+    /// What the host does from now on, for example "stopping service `relay`". A watched activity
+    /// has to end within the watchdog's limits, or it counts as a silent loop of that name.
+    enum class Watched { no, yes };
+    void note(std::string activity, Watched watched = Watched::no);
 
     /// At `at`, calls `action` once on the guard's thread unless `cancel_soft_limit` came first.
     void set_soft_limit(SteadyTime at, std::function<void()> action);
@@ -57,6 +60,7 @@ private:
     // Guarded by mutex_; `SteadyTime::max()` is no limit.
     mutable std::mutex mutex_;
     std::string activity_;
+    std::shared_ptr<health::Heartbeat> heartbeat_;  // Of a watched activity; it beats once.
     std::string culprit_;
     SteadyTime soft_limit_ = SteadyTime::max();
     std::function<void()> soft_action_;

@@ -1,5 +1,6 @@
 #include "gantry/hosting/host.hpp"
 
+#include "attempt.hpp"
 #include "guard.hpp"
 #include "supervisor.hpp"
 
@@ -14,11 +15,6 @@
 #include <utility>
 
 namespace gantry::hosting {
-
-HostBuilder& HostBuilder::add(std::string name, ServiceFactory factory, FaultPolicy policy) {
-    registrations_.push_back({std::move(name), std::move(factory), policy});
-    return *this;
-}
 
 void HostOptions::bind(config::Binder& binder) {
     binder.add("host.start_timeout", start_timeout, "How long starting may take.")
@@ -52,19 +48,22 @@ std::vector<config::Fault> HostOptions::validate() const {
 
 class Host::Impl {
 public:
-    Impl(Context& context, const HostOptions& options,
-         std::vector<HostBuilder::Registration> registrations)
+    using Hook = HostBuilder::NamedHook;
+
+    Impl(Context& context, const HostOptions& options, HostBuilder builder)
         : context_(context),
           options_(options),
+          starting_hooks_(std::move(builder.starting_hooks_)),
+          started_hooks_(std::move(builder.started_hooks_)),
           alarm_(context.clock),
           guard_(
               context, [this](int code) { hard_exit(code); },
               [this] { supervisor_.look_for_stalls(); }),
-          supervisor_(context, options, guard_, alarm_, std::move(registrations)) {}
+          supervisor_(context, options, guard_, alarm_, std::move(builder.registrations_)) {}
 
     ~Impl() { guard_.stop(); }
 
-    int run() {
+    int run(const std::stop_token& cancelled) {
         guard_.start();
         context_.health.start();
         {
@@ -73,6 +72,8 @@ public:
                 begin_stop();
                 alarm_.ring();
             });
+            const std::stop_callback on_cancel(
+                cancelled, [this] { context_.lifetime.stop("cancelled by the caller"); });
             if (start()) {
                 serve();
             }
@@ -80,10 +81,11 @@ public:
         // Again, because the callback is dropped if this thread comes here before its turn.
         begin_stop();
         stop();
-        return exit_code();
+        return conclude();
     }
 
     std::function<void(int)> hard_exit = [](int code) { std::_Exit(code); };
+    Report report;
 
 private:
     bool stopping() const { return context_.lifetime.stopping().stop_requested(); }
@@ -110,7 +112,7 @@ private:
             guard_.set_hard_limit(context_.clock.steady_now() + options_.service_stop_timeout,
                                   kExitStartFailed);
         });
-        auto failure = supervisor_.start_all(abort_start_.get_token());
+        auto failure = start_everything(abort_start_.get_token());
         guard_.cancel_soft_limit();
         if (stopping()) {
             // Also when the service under way gave up because of that: no failure.
@@ -134,11 +136,35 @@ private:
                  "START_TIMED_OUT",
                  {}}};
         }
-        start_failed_ = true;
         logging::error("start failed", failure->error, {{"name", failure->service}});
         // From here on it is a stop like any other, with its limit.
         context_.lifetime.stop("start of `" + failure->service + "` failed");
+        report.start_failure = std::move(failure);
         return false;
+    }
+
+    std::optional<ServiceError> start_everything(const std::stop_token& aborted) {
+        if (auto failure = run_hooks(starting_hooks_, aborted)) {
+            return failure;
+        }
+        if (auto failure = supervisor_.start_all(aborted)) {
+            return failure;
+        }
+        return run_hooks(started_hooks_, aborted);
+    }
+
+    std::optional<ServiceError> run_hooks(const std::vector<Hook>& hooks,
+                                          const std::stop_token& aborted) {
+        for (const Hook& hook : hooks) {
+            if (aborted.stop_requested()) {
+                return ServiceError{hook.name, {Code::cancelled, "start-up was aborted", {}, {}}};
+            }
+            guard_.note("running hook `" + hook.name + "`");
+            if (auto done = attempt(Thrown::by_wiring, [&] { return hook.run(aborted); }); !done) {
+                return ServiceError{hook.name, std::move(done).error()};
+            }
+        }
+        return std::nullopt;
     }
 
     void serve() {
@@ -152,49 +178,57 @@ private:
         const bool was_started = context_.lifetime.phase() == Phase::started;
         const Deadline total = Deadline::after(options_.stop_timeout, context_.clock);
         logging::info("stopping", {{"cause", context_.lifetime.cause()}});
-        guard_.note("running the callbacks of the stop");
+        guard_.note("running the callbacks of the stop", Guard::Watched::yes);
         context_.lifetime.enter(Phase::stopping);
         if (was_started && options_.drain_delay > milliseconds{0}) {
             guard_.note("draining");
             context_.clock.sleep_for(options_.drain_delay, {});
         }
-        stop_errors_ = supervisor_.stop_all(total);
-        guard_.note("stopping the health checks");
+        auto& errors = report.stop_failures;
+        errors = supervisor_.stop_all(HostBuilder::Place::ordered, total);
+        guard_.note("stopping the health checks", Guard::Watched::yes);
         context_.health.stop();
-        guard_.note("running the callbacks after the stop");
+        guard_.note("running the callbacks after the stop", Guard::Watched::yes);
         context_.lifetime.enter(Phase::stopped);
+        for (auto& error : supervisor_.stop_all(HostBuilder::Place::outermost, total)) {
+            errors.push_back(std::move(error));
+        }
         supervisor_.destroy_all();
         // The guard goes on: what the services shared is destroyed while it watches.
-        guard_.note("destroying what the services shared");
+        guard_.note("destroying what the services shared", Guard::Watched::yes);
     }
 
-    [[nodiscard]] int exit_code() const {
-        const bool late = std::ranges::any_of(stop_errors_, [](const ServiceError& error) {
+    [[nodiscard]] int conclude() {
+        report.culprit = guard_.culprit();
+        if (report.start_failure) {
+            for (const ServiceError& error : report.stop_failures) {
+                report.start_failure->error.message +=
+                    "; rolling back `" + error.service + "`: " + error.error.message;
+            }
+        }
+        const bool late = std::ranges::any_of(report.stop_failures, [](const ServiceError& error) {
             return error.error.code == Code::deadline_exceeded;
         });
-        for (const ServiceError& error : stop_errors_) {
-            logging::error("error of the stop", error.error, {{"name", error.service}});
-        }
-        if (late || !guard_.culprit().empty()) {
+        if (late || !report.culprit.empty()) {
             return kExitStopTimedOut;
         }
-        if (start_failed_) {
+        if (report.start_failure) {
             return kExitStartFailed;
         }
-        return context_.lifetime.faults().empty() && stop_errors_.empty() ? kExitClean : kExitFault;
+        return context_.lifetime.faults().empty() && report.stop_failures.empty() ? kExitClean
+                                                                                  : kExitFault;
     }
 
     // Constant after construction.
     Context& context_;
     HostOptions options_;
+    std::vector<Hook> starting_hooks_;
+    std::vector<Hook> started_hooks_;
     // Self-synchronised.
     Alarm alarm_;
     std::stop_source abort_start_;
     std::once_flag stop_begun_;
     std::atomic<bool> start_timed_out_ = false;
-    // The host's thread only.
-    bool start_failed_ = false;
-    std::vector<ServiceError> stop_errors_;
     // The guard uses the supervisor, and the supervisor the guard; `~Impl` ends the guard's thread
     // first.
     Guard guard_;
@@ -203,30 +237,32 @@ private:
 
 Result<std::unique_ptr<Host>> Host::create(HostBuilder builder, HostOptions options,
                                            Context& context) {
-    std::map<std::string, int> uses;
-    for (const auto& registration : builder.registrations_) {
-        ++uses[registration.name];
-    }
-    std::string offenders;
-    for (const auto& [name, count] : uses) {
-        if (count > 1 || name.empty()) {
-            offenders += (offenders.empty() ? "`" : ", `") + name + "`";
-        }
-    }
-    if (!offenders.empty()) {
+    if (const std::string offenders = builder.offending_names(); !offenders.empty()) {
         return fail(Code::invalid_argument,
                     "a hosted service needs a name of its own; used twice or empty: " + offenders,
                     "DUPLICATE_SERVICE");
     }
+    std::string checks;
+    for (const std::string& name : context.health.refused_names()) {
+        checks += (checks.empty() ? "`" : ", `") + name + "`";
+    }
+    if (!checks.empty()) {
+        return fail(Code::invalid_argument,
+                    "a health check needs a name of its own; used twice: " + checks,
+                    "DUPLICATE_HEALTH_CHECK");
+    }
     return std::unique_ptr<Host>(
-        new Host(std::make_unique<Impl>(context, options, std::move(builder.registrations_))));
+        new Host(std::make_unique<Impl>(context, options, std::move(builder))));
 }
 
 Host::Host(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Host::~Host() = default;
 
-int Host::run() {
-    return impl_->run();
+int Host::run(std::stop_token cancelled) {
+    return impl_->run(cancelled);
+}
+const Host::Report& Host::report() const {
+    return impl_->report;
 }
 void Host::set_hard_exit(std::function<void(int)> hard_exit) {
     impl_->hard_exit = std::move(hard_exit);

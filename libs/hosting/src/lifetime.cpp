@@ -7,6 +7,10 @@
 
 namespace gantry::hosting {
 
+std::string error_kind(const Error& error) {
+    return error.reason.empty() ? std::string(to_string(error.code)) : error.reason;
+}
+
 void Lifetime::stop(std::string cause) {
     {
         const std::lock_guard lock(mutex_);
@@ -79,6 +83,23 @@ void Lifetime::set_service(ServiceInfo service) {
         *known = std::move(service);
     } else {
         services_.push_back(std::move(service));
+    }
+}
+
+void Lifetime::count_restart(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::ranges::find(services_, name, &ServiceInfo::name);
+    if (known != services_.end()) {
+        ++known->restarts;
+    }
+}
+
+void Lifetime::record_error(std::string_view name, const Error& error, Instant at) {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::ranges::find(services_, name, &ServiceInfo::name);
+    if (known != services_.end()) {
+        known->last_error = error_kind(error);
+        known->last_error_at = at;
     }
 }
 

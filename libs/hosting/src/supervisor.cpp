@@ -1,12 +1,16 @@
 #include "supervisor.hpp"
 
 #include "attempt.hpp"
+#include "under_way.hpp"
 
 #include "gantry/hosting/background_service.hpp"
 #include "gantry/logging/log.hpp"
 
+#include <pthread.h>
 #include <algorithm>
+#include <iterator>
 #include <ranges>
+#include <thread>
 #include <utility>
 
 namespace gantry::hosting {
@@ -25,7 +29,33 @@ Supervisor::Supervisor(Context& context, const HostOptions& options, Guard& guar
             &context_.metrics.counter("gantry_host_service_restarts_total",
                                       "Restarts of hosted services.", {{"service", slot->name}});
         context_.lifetime.set_service({slot->name, 0});
+        if (registration.group.empty() || stages_.empty() ||
+            stages_.back().group != registration.group) {
+            stages_.push_back({std::move(registration.group), registration.place, {}});
+        }
+        stages_.back().members.push_back(slot.get());
         slots_.push_back(std::move(slot));
+    }
+}
+
+// One after another is on the caller's thread, so that what a start leaves to its thread (a locale,
+// a signal mask) is that of the process.
+template <class Body>
+void Supervisor::for_each_member(const Stage& stage, UnderWay& under_way, Body body) {
+    for (const Slot* slot : stage.members) {
+        under_way.begin(slot->name);
+    }
+    if (stage.members.size() == 1) {
+        body(*stage.members.front());
+        return;
+    }
+    std::vector<std::jthread> threads;
+    for (Slot* slot : stage.members) {
+        threads.emplace_back([&under_way, &body, slot] {
+            body(*slot);
+            under_way.end(slot->name);
+        });
+        pthread_setname_np(threads.back().native_handle(), "host-group");
     }
 }
 
@@ -34,17 +64,43 @@ Supervisor::~Supervisor() {
 }
 
 std::optional<ServiceError> Supervisor::start_all(const std::stop_token& aborted) {
-    for (auto& slot : slots_) {
+    for (const Stage& stage : stages_) {
         if (aborted.stop_requested()) {
-            return ServiceError{slot->name, {Code::cancelled, "start-up was aborted", {}, {}}};
+            return ServiceError{stage.members.front()->name,
+                                {Code::cancelled, "start-up was aborted", {}, {}}};
         }
-        guard_.note("starting service `" + slot->name + "`");
-        if (auto started = start_one(*slot, aborted); !started) {
-            return ServiceError{slot->name, std::move(started).error()};
+        if (auto failure = start_stage(stage, aborted)) {
+            return failure;
         }
-        logging::debug("service started", {{"name", slot->name}});
     }
     return std::nullopt;
+}
+
+std::optional<ServiceError> Supervisor::start_stage(const Stage& stage,
+                                                    const std::stop_token& aborted) {
+    std::stop_source abort;
+    const std::stop_callback pass_on(aborted, [&] { abort.request_stop(); });
+    std::mutex mutex;
+    std::optional<ServiceError> first_failure;
+    UnderWay under_way(guard_, "starting", Guard::Watched::no);
+    for_each_member(stage, under_way, [&](Slot& slot) {
+        auto started = start_one(slot, abort.get_token());
+        if (started) {
+            logging::debug("service started", {{"name", slot.name}});
+            return;
+        }
+        {
+            const std::lock_guard lock(mutex);
+            if (first_failure) {
+                // Most likely it followed the abort; otherwise it is the second of two.
+                logging::info("service did not start either", {{"name", slot.name}});
+                return;
+            }
+            first_failure = ServiceError{slot.name, std::move(started).error()};
+        }
+        abort.request_stop();
+    });
+    return first_failure;
 }
 
 void Supervisor::enter(Slot& slot, State state, health::Status status, std::string detail) {
@@ -95,6 +151,7 @@ void Supervisor::ended(Slot& slot, int generation, Result<void> outcome) {
         logging::info("service ended by itself", {{"name", slot.name}});
     } else {
         logging::error("service failed", outcome.error(), {{"name", slot.name}});
+        context_.lifetime.record_error(slot.name, outcome.error(), context_.clock.now());
     }
     // At once, not in `step`: the host's thread may be inside another service's start.
     if (action == OnEnd::stop_host) {
@@ -170,8 +227,8 @@ void Supervisor::restart(Slot& slot) {
     slot.restart_at = SteadyTime::max();
     slot.recent_restarts.push_back(context_.clock.steady_now());
     slot.restart_counter->increment();
-    context_.lifetime.set_service({slot.name, ++slot.restarts});
-    guard_.note("restarting service `" + slot.name + "`");
+    context_.lifetime.count_restart(slot.name);
+    guard_.note("restarting service `" + slot.name + "`", Guard::Watched::yes);
     if (slot.instance) {
         if (const auto stopped = stop_one(slot, Deadline::never()); !stopped) {
             logging::warning("old instance did not stop cleanly", stopped.error(),
@@ -203,33 +260,51 @@ Result<void> Supervisor::stop_one(Slot& slot, Deadline total) {
     return attempt(Thrown::by_work, [&] { return slot.instance->stop(limit); });
 }
 
-std::vector<ServiceError> Supervisor::stop_all(Deadline total) {
+std::vector<ServiceError> Supervisor::stop_all(HostBuilder::Place place, Deadline total) {
     std::vector<ServiceError> errors;
-    for (auto& slot : std::views::reverse(slots_)) {
-        if (!slot->instance || slot->state == State::stopped) {
-            continue;
+    for (const Stage& stage : std::views::reverse(stages_)) {
+        if (stage.place == place) {
+            std::ranges::move(stop_stage(stage, total), std::back_inserter(errors));
         }
-        guard_.note("stopping service `" + slot->name + "`");
-        const SteadyTime began = context_.clock.steady_now();
-        auto stopped = stop_one(*slot, total);
-        enter(*slot, State::stopped, health::Status::unhealthy, "stopped");
-        const auto took =
-            std::chrono::duration_cast<milliseconds>(context_.clock.steady_now() - began);
-        if (stopped || stopped.error().code == Code::cancelled) {
-            logging::debug("service stopped", {{"name", slot->name}, {"took_ms", took}});
-            continue;
-        }
-        logging::error("service did not stop cleanly", stopped.error(),
-                       {{"name", slot->name}, {"took_ms", took}});
-        errors.push_back({slot->name, std::move(stopped).error()});
     }
     return errors;
+}
+
+std::vector<ServiceError> Supervisor::stop_stage(const Stage& stage, Deadline total) {
+    Stage running{stage.group, stage.place, {}};
+    std::ranges::copy_if(stage.members, std::back_inserter(running.members), [](const Slot* slot) {
+        return slot->instance && slot->state != State::stopped;
+    });
+    std::mutex mutex;
+    std::vector<ServiceError> errors;
+    UnderWay under_way(guard_, "stopping", Guard::Watched::yes);
+    for_each_member(running, under_way, [&](Slot& slot) {
+        if (auto error = stop_for_good(slot, total)) {
+            const std::lock_guard lock(mutex);
+            errors.push_back(*std::move(error));
+        }
+    });
+    return errors;
+}
+
+std::optional<ServiceError> Supervisor::stop_for_good(Slot& slot, Deadline total) {
+    const SteadyTime began = context_.clock.steady_now();
+    auto stopped = stop_one(slot, total);
+    enter(slot, State::stopped, health::Status::unhealthy, "stopped");
+    const auto took = std::chrono::duration_cast<milliseconds>(context_.clock.steady_now() - began);
+    if (stopped || stopped.error().code == Code::cancelled) {
+        logging::debug("service stopped", {{"name", slot.name}, {"took_ms", took}});
+        return std::nullopt;
+    }
+    logging::error("service did not stop cleanly", stopped.error(),
+                   {{"name", slot.name}, {"took_ms", took}});
+    return ServiceError{slot.name, std::move(stopped).error()};
 }
 
 void Supervisor::destroy_all() {
     for (auto& slot : std::views::reverse(slots_)) {
         if (slot->instance) {
-            guard_.note("waiting for the end of service `" + slot->name + "`");
+            guard_.note("waiting for the end of service `" + slot->name + "`", Guard::Watched::yes);
             slot->instance.reset();
         }
     }

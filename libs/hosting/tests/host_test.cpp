@@ -3,6 +3,7 @@
 
 #include "gantry/logging/log.hpp"
 #include "rig.hpp"
+#include "scripted.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -184,20 +185,6 @@ TEST_F(HostTest, FaultDuringStopIsKept) {
     EXPECT_EQ(run(), kExitFault);
 }
 
-// A service whose start or stop does as the test says.
-class Scripted final : public HostedService {
-public:
-    using Start = std::function<Result<void>(std::stop_token)>;
-    using Stop = std::function<Result<void>(Deadline)>;
-    Scripted(Start start, Stop stop) : start_(std::move(start)), stop_(std::move(stop)) {}
-    Result<void> start(std::stop_token aborted) override { return start_(aborted); }
-    Result<void> stop(Deadline limit) override { return stop_(limit); }
-
-private:
-    Start start_;
-    Stop stop_;
-};
-
 class HostTimeTest : public HostTest {
 protected:
     void script(const std::string& name, Scripted::Start start, Scripted::Stop stop) {
@@ -334,6 +321,45 @@ TEST_F(HostTimeTest, AHangingStopIsNamedAndEndsTheProcess) {
     EXPECT_EQ(run_while_time_passes({.stop_timeout = 30s}), kExitStopTimedOut);
     EXPECT_EQ(forced_with_, kExitStopTimedOut);
     EXPECT_THAT(log.text(), HasSubstr("\"while\":\"stopping service `b`\""));
+}
+
+TEST_F(HostTimeTest, TheWatchdogLooksAtTheStopAsWell) {
+    std::vector<std::string> stalled;
+    script_stop("slow", [&](Deadline) -> Result<void> {
+        rig_.clock.sleep_for(35s, {});
+        stalled = rig_.watchdog.stalled();
+        return {};
+    });
+    record("quick");
+    stop_when_started();
+    logging::Capture log;
+    run_while_time_passes({.stop_timeout = 60s, .service_stop_timeout = 60s});
+    EXPECT_THAT(stalled, ElementsAre("stopping service `slow`"));
+    EXPECT_EQ(rig_.watchdog.misses(), 1);
+    EXPECT_THAT(log.text(), HasSubstr("\"loop\":\"stopping service `slow`\""));
+    EXPECT_THAT(rig_.watchdog.stalled(), ElementsAre());
+}
+
+TEST_F(HostTimeTest, TheStopOfAGroupNamesThoseThatHang) {
+    builder_.group("group", [&](HostBuilder::Group& group) {
+        for (const std::string name : {"a", "b", "c"}) {
+            group.add(name, [this, name] {
+                return std::make_unique<Scripted>(
+                    [](std::stop_token) -> Result<void> { return {}; },
+                    [this, name](Deadline limit) -> Result<void> {
+                        EXPECT_EQ(limit.remaining(rig_.clock), 10s);
+                        if (name != "b") {
+                            rig_.clock.sleep_for(10h, forced_.get_token());
+                        }
+                        return {};
+                    });
+            });
+        }
+    });
+    stop_when_started();
+    logging::Capture log;
+    EXPECT_EQ(run_while_time_passes({.stop_timeout = 30s}), kExitStopTimedOut);
+    EXPECT_THAT(log.text(), HasSubstr("\"while\":\"stopping services `a`, `c`\""));
 }
 
 TEST_F(HostTimeTest, TheStopIsLimitedThoughTheThreadThatAskedForItIsHeldUp) {

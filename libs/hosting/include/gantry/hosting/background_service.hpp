@@ -38,6 +38,9 @@ protected:
     /// Tells the watchdog that the loop lives.
     void beat() { heartbeat_->beat(); }
 
+    /// For a `Scope` whose handler takes long.
+    [[nodiscard]] const std::shared_ptr<health::Heartbeat>& heartbeat() const { return heartbeat_; }
+
     /// Shows a state in this service's health check `service:<name>`. No secrets, no personal data.
     void report(health::Status status, std::string detail) {
         reporter_.report(status, std::move(detail));

@@ -8,7 +8,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gantry::hosting {
@@ -41,23 +44,72 @@ struct HostOptions {
 
 using ServiceFactory = std::function<std::unique_ptr<HostedService>()>;
 
+/// Something the host does once while it starts. An error is a failed start. `aborted` fires when
+/// the host gives up starting.
+using StartHook = std::function<Result<void>(std::stop_token aborted)>;
+
 /// Collects a process's services by name. Registration order is start order; stop order is its
-/// reverse, so register the admin server first, then stores, workers and what lets work in
-/// (listeners) last.
+/// reverse, so register stores first, then workers, and what lets work in (listeners) last.
+///
+/// Every service, group and hook has a name of its own; `Host::create` refuses duplicates and empty
+/// names, all of them listed.
 class HostBuilder {
 public:
-    /// A name is used once; `Host::create` refuses duplicates, all of them listed.
+    /// Services that start and stop at the same time, each on a thread of its own: the group takes
+    /// as long as its slowest member. A member that fails to start aborts the others.
+    class Group {
+    public:
+        Group& add(std::string name, ServiceFactory factory, FaultPolicy policy = {});
+
+    private:
+        friend class HostBuilder;
+        Group(HostBuilder& builder, std::string name) : builder_(builder), name_(std::move(name)) {}
+        HostBuilder& builder_;
+        std::string name_;
+    };
+
     HostBuilder& add(std::string name, ServiceFactory factory, FaultPolicy policy = {});
 
+    /// Adds a group at this place of the order; `fill` names its members and is called at once.
+    HostBuilder& group(std::string name, const std::function<void(Group&)>& fill);
+
+    /// Adds a service that starts before all others, wherever it is registered, and stops after
+    /// everything else and after the callbacks of `Phase::stopped`: the admin port.
+    HostBuilder& add_outermost(std::string name, ServiceFactory factory, FaultPolicy policy = {});
+
+    /// Runs `hook` before the first service starts.
+    HostBuilder& on_starting(std::string name, StartHook hook);
+    /// Runs `hook` after the last service has started and before `Phase::started`.
+    HostBuilder& on_started(std::string name, StartHook hook);
+
+    enum class Place { ordered, outermost };
     struct Registration {
         std::string name;
         ServiceFactory factory;
         FaultPolicy policy;
+        std::string group = {};  ///< Empty for a service on its own.
+        Place place = Place::ordered;
     };
 
 private:
     friend class Host;
+    /// Names that are empty or used twice, quoted and joined.
+    [[nodiscard]] std::string offending_names() const;
+
+    struct NamedHook {
+        std::string name;
+        StartHook run;
+    };
     std::vector<Registration> registrations_;
+    std::vector<std::string> groups_;
+    std::vector<NamedHook> starting_hooks_;
+    std::vector<NamedHook> started_hooks_;
+};
+
+/// An error and the service (or hook) that it came from.
+struct ServiceError {
+    std::string service;
+    Error error;
 };
 
 /// Exit codes of every Gantry process.
@@ -79,10 +131,21 @@ public:
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
 
-    /// Runs the whole life and returns the exit code. Call once. Past the total stop timeout it
-    /// names the culprit on standard error and hard-exits with 124 through `hard_exit` (tests
-    /// replace it).
-    int run();
+    /// Runs the whole life and returns the exit code. Call once. `cancelled` asks for a stop like
+    /// `Lifetime::stop`. Past the total stop timeout it names the culprit on standard error and
+    /// hard-exits with 124 through `hard_exit` (tests replace it).
+    int run(std::stop_token cancelled = {});
+
+    /// How the life went, once `run` has returned. The faults of loops are in `Lifetime::faults`.
+    struct Report {
+        /// The first error of the start; its message ends with the errors of the rollback.
+        std::optional<ServiceError> start_failure;
+        /// Every error of the stop, or of the rollback, in the order in which it came.
+        std::vector<ServiceError> stop_failures;
+        /// What the host was doing when its time was up; empty if it never was.
+        std::string culprit;
+    };
+    [[nodiscard]] const Report& report() const;
 
     /// Replaces `std::_Exit` for tests.
     void set_hard_exit(std::function<void(int)> hard_exit);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/base/clock.hpp"
 #include "gantry/base/result.hpp"
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,7 +22,14 @@ enum class Phase { created, starting, started, stopping, stopped };
 struct ServiceInfo {
     std::string name;
     int restarts = 0;  ///< Since the process started.
+    /// What kind of error was the last one: its reason, or its code's name. Empty if there was
+    /// none.
+    std::string last_error = {};
+    Instant last_error_at = {};
 };
+
+/// The kind of an error: its reason, or its code's name. Safe to show anywhere.
+std::string error_kind(const Error& error);
 
 /// The process's life as its parts see it: ask it to stop, know that it stops. Thread-safe.
 class Lifetime {
@@ -49,6 +58,10 @@ public:
     [[nodiscard]] std::vector<ServiceInfo> services() const;
     /// For the host only: adds a service, or replaces what is known of it.
     void set_service(ServiceInfo service);
+    /// For the host only.
+    void count_restart(std::string_view name);
+    /// Keeps the kind of `error` as the last one of the hosted service `name`.
+    void record_error(std::string_view name, const Error& error, Instant at);
 
 private:
     std::atomic<Phase> phase_{Phase::created};
