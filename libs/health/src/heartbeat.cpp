@@ -49,7 +49,9 @@ std::vector<std::string> Watchdog::stalled() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> names;
     for (const Watched& watched : watched_) {
-        if (watched.stalled && !watched.heartbeat.expired()) {
+        // A service with several threads has several of one name.
+        if (watched.stalled && !watched.heartbeat.expired() &&
+            std::ranges::find(names, watched.name) == names.end()) {
             names.push_back(watched.name);
         }
     }

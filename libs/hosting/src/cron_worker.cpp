@@ -1,7 +1,5 @@
 #include "gantry/hosting/cron_worker.hpp"
 
-#include "attempt.hpp"
-
 #include "gantry/logging/log.hpp"
 
 #include <algorithm>
@@ -64,11 +62,8 @@ bool CronWorker::wait_for(Instant fire, const std::stop_token& stop) {
 
 void CronWorker::run(const std::stop_token& stop) {
     const SteadyTime began = context().clock.steady_now();
-    Scope scope(context().clock, {.stop = stop, .heartbeat = heartbeat()});
-    const auto result = attempt(Thrown::by_work, [&]() -> Result<void> {
-        TRY(work_(scope));
-        return scope.commit();
-    });
+    Scope scope(context().clock, {.name = name(), .stop = stop, .heartbeat = heartbeat()});
+    const auto result = scope.run(work_);
     const std::chrono::duration<double> took = context().clock.steady_now() - began;
     duration_.observe(took.count());
     if (result) {

@@ -1,7 +1,5 @@
 #include "gantry/hosting/queue_worker.hpp"
 
-#include "attempt.hpp"
-
 #include "gantry/logging/log.hpp"
 
 #include <pthread.h>
@@ -12,7 +10,6 @@ namespace {
 
 // How long an idle thread waits before it beats.
 constexpr milliseconds kIdleBeat{3'000};
-constexpr milliseconds kLogEvery{10'000};
 
 metrics::Counter& items(Context& context, const std::string& name, const std::string& outcome) {
     return context.metrics.counter("gantry_queue_items_total", "Items of queue workers.",
@@ -72,18 +69,18 @@ QueueThreads::Outcome QueueThreads::handle(const std::stop_token& stop,
                                   : Deadline::never();
     Result<void> result;
     {
-        Scope scope(context_.clock, {deadline, stop, {}, heartbeat});
-        result = attempt(Thrown::by_work, [&]() -> Result<void> {
-            TRY(body(scope));
-            return scope.commit();
-        });
+        Scope scope(context_.clock, {.name = name_,
+                                     .kind = tracing::SpanKind::consumer,
+                                     .deadline = deadline,
+                                     .stop = stop,
+                                     .heartbeat = heartbeat});
+        result = scope.run(body);
         if (!result) {
-            scope.rollback();
             if (stop.stop_requested() && result.error().code == Code::cancelled) {
                 undone_.increment();
                 return Outcome::undone;
             }
-            failed(result.error());
+            failed(result.error());  // In the scope, so that the log shows its trace.
         }
     }
     const std::chrono::duration<double> took = context_.clock.steady_now() - began;
@@ -98,18 +95,9 @@ QueueThreads::Outcome QueueThreads::handle(const std::stop_token& stop,
 void QueueThreads::failed(const Error& error) {
     failed_.increment();
     context_.lifetime.record_error(name_, error, context_.clock.now());
-    int count = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        ++failures_since_log_;
-        const SteadyTime now = context_.clock.steady_now();
-        if (now < next_log_) {
-            return;
-        }
-        next_log_ = now + kLogEvery;
-        count = std::exchange(failures_since_log_, 0);
+    if (const auto held_back = throttle_.pass(context_.clock.steady_now())) {
+        logging::warning("item failed", error, {{"worker", name_}, {"held_back", *held_back}});
     }
-    logging::warning("item failed", error, {{"worker", name_}, {"failures", count}});
 }
 
 bool QueueThreads::wait_for_threads(SteadyTime limit) {

@@ -1,15 +1,29 @@
 #include "gantry/hosting/scope.hpp"
 
+#include "attempt.hpp"
+
 namespace gantry::hosting {
 
 Scope::Scope(Clock& clock, Options options)
     : clock_(clock),
       options_(std::move(options)),
-      trace_(options_.trace.child()),
-      scoped_trace_(trace_) {}
+      span_(options_.name, options_.kind, options_.trace),
+      scoped_trace_(span_.context()) {}
 
 Scope::~Scope() {
     rollback();
+}
+
+Result<void> Scope::run(const std::function<Result<void>(Scope&)>& body) {
+    auto result = attempt(Thrown::by_work, [&]() -> Result<void> {
+        TRY(body(*this));
+        return commit();
+    });
+    if (!result) {
+        rollback();
+        span_.fail(result.error().code);
+    }
+    return result;
 }
 
 Result<void> Scope::check() const {

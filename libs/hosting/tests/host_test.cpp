@@ -341,13 +341,15 @@ TEST_F(HostTimeTest, TheWatchdogLooksAtTheStopAsWell) {
 }
 
 TEST_F(HostTimeTest, TheStopOfAGroupNamesThoseThatHang) {
+    std::latch stopping(3);  // No time passes before all have their limits.
     builder_.group("group", [&](HostBuilder::Group& group) {
         for (const std::string name : {"a", "b", "c"}) {
-            group.add(name, [this, name] {
+            group.add(name, [&, name] {
                 return std::make_unique<Scripted>(
                     [](std::stop_token) -> Result<void> { return {}; },
-                    [this, name](Deadline limit) -> Result<void> {
+                    [&, name](Deadline limit) -> Result<void> {
                         EXPECT_EQ(limit.remaining(rig_.clock), 10s);
+                        stopping.arrive_and_wait();
                         if (name != "b") {
                             rig_.clock.sleep_for(10h, forced_.get_token());
                         }

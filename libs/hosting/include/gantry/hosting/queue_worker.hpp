@@ -5,12 +5,12 @@
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/hosted_service.hpp"
 #include "gantry/hosting/scope.hpp"
+#include "gantry/logging/throttle.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -85,10 +85,7 @@ private:
     // Self-synchronised; the source fires when the last thread has ended.
     std::stop_source all_ended_;
     std::atomic<int> running_ = 0;
-    // Guarded by mutex_.
-    std::mutex mutex_;
-    SteadyTime next_log_{};
-    int failures_since_log_ = 0;
+    logging::Throttle throttle_{std::chrono::milliseconds{10'000}};
     // Last: they use the rest.
     std::vector<std::jthread> threads_;
 };

@@ -4,11 +4,14 @@
 #include "gantry/base/deadline.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/health/heartbeat.hpp"
+#include "gantry/tracing/span.hpp"
 #include "gantry/tracing/trace.hpp"
 
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <stop_token>
+#include <string_view>
 #include <utility>
 
 namespace gantry::hosting {
@@ -29,10 +32,17 @@ public:
 ///
 /// It lives on the stack of the thread that handles the message; while it lives, that thread's logs
 /// show its trace. Made by dispatchers only: `QueueWorker`, `CronWorker`, `TcpServer`, or a
-/// service's own loop. A dispatcher commits it when the handler succeeds.
+/// service's own loop:
+///
+/// ```
+/// Scope scope(clock, {.name = "hl7.store", .deadline = deadline, .stop = stop, .trace = trace});
+/// const Result<void> stored = scope.run([&](Scope& scope) { return store(message, scope); });
+/// ```
 class Scope {
 public:
     struct Options {
+        std::string_view name = "scope";  ///< Of its span; it lives as long as the scope.
+        tracing::SpanKind kind = tracing::SpanKind::internal;
         Deadline deadline = Deadline::never();
         std::stop_token stop = {};
         /// The context that came with the message; an empty one begins a trace.
@@ -49,8 +59,14 @@ public:
     [[nodiscard]] Clock& clock() const { return clock_; }
     [[nodiscard]] Deadline deadline() const { return options_.deadline; }
     [[nodiscard]] const std::stop_token& stop() const { return options_.stop; }
-    /// This scope's own span.
-    [[nodiscard]] const tracing::TraceContext& trace() const { return trace_; }
+    /// The context of this scope's own span, for what it sends on.
+    [[nodiscard]] const tracing::TraceContext& trace() const { return span_.context(); }
+    /// For attributes.
+    [[nodiscard]] tracing::Span& span() { return span_; }
+
+    /// What every dispatcher does: runs `body` and commits if it succeeds; if not, rolls back and
+    /// marks the span. What `body` throws becomes an error that has its type and not its text.
+    Result<void> run(const std::function<Result<void>(Scope&)>& body);
 
     /// `cancelled` or `deadline_exceeded` when the work should not go on.
     [[nodiscard]] Result<void> check() const;
@@ -86,9 +102,9 @@ private:
     // Constant after construction.
     Clock& clock_;
     Options options_;
-    tracing::TraceContext trace_;
-    tracing::ScopedTrace scoped_trace_;
     // The handling thread only.
+    tracing::Span span_;
+    tracing::ScopedTrace scoped_trace_;
     std::unique_ptr<Unit> unit_;
     bool ended_ = false;
 };
