@@ -48,8 +48,8 @@ struct App {
     const config::Live<WatchOptions>& live;
     hosting::Context& context;
     void compose(hosting::HostBuilder& host) {
-        host.add("admin",
-                 [&] { return std::make_unique<admin::Server>(live.get()->admin, context); });
+        host.add_outermost(
+            "admin", [&] { return std::make_unique<admin::Server>(live.get()->admin, context); });
         host.add("watch", [&] { return std::make_unique<Watch>(live, context); });
     }
 };

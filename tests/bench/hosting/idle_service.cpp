@@ -26,7 +26,8 @@ struct App {
     const Options& options;
     hosting::Context& context;
     void compose(hosting::HostBuilder& host) {
-        host.add("admin", [&] { return std::make_unique<admin::Server>(options.admin, context); });
+        host.add_outermost("admin",
+                           [&] { return std::make_unique<admin::Server>(options.admin, context); });
         host.add("grpc", [&] { return std::make_unique<rpc::Server>(options.grpc, context); });
     }
 };

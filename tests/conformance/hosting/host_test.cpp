@@ -30,6 +30,33 @@ TEST_F(Host, CallsBackInFullOrderSequentially) {
                                               "stopping", "stop b", "stop a", "stopped"));
 }
 
+TEST_F(Host, CallsBackInFullOrderGrouped) {
+    const auto hook = [this](const std::string& name) -> hosting::StartHook {
+        return [this, name](std::stop_token) -> Result<void> {
+            diary_.add("hook " + name);
+            return {};
+        };
+    };
+    // The members of a group are named alike here, because they may start and stop in any order.
+    record("before");
+    builder_.group("group", [this](hosting::HostBuilder::Group& group) {
+        for (const std::string name : {"a", "b"}) {
+            group.add(name, [this] { return recorder("member"); });
+        }
+    });
+    record("after");
+    builder_.add_outermost("admin", [this] { return recorder("admin"); });
+    builder_.on_starting("first", hook("first")).on_started("last", hook("last"));
+    record_phases();
+    stop_when_started();
+    EXPECT_EQ(run(), hosting::kExitClean);
+    EXPECT_THAT(
+        diary_.entries(),
+        ElementsAre("starting", "hook first", "start admin", "start before", "start member",
+                    "start member", "start after", "hook last", "started", "stopping", "stop after",
+                    "stop member", "stop member", "stop before", "stopped", "stop admin"));
+}
+
 TEST_F(Host, FirstFailureSkipsLaterStartsAndApplicationStarted) {
     record("a");
     record("b", fail(Code::internal, "no"));
@@ -43,25 +70,46 @@ TEST_F(Host, RollsBackInReverseExactlyOnce) {
     for (const std::string name : {"a", "b", "c"}) {
         record(name);
     }
-    script("d", {.start = [this](std::stop_token) -> Result<void> {
-               // A stop that is asked for meanwhile does not stop anything a second time.
-               std::vector<std::jthread> askers;
-               for (int i = 0; i < 4; ++i) {
-                   askers.emplace_back([this] { process_.lifetime.stop("test"); });
-               }
-               return fail(Code::internal, "no");
-           }});
-    run();
-    EXPECT_THAT(diary_.entries(),
-                ElementsAre("start a", "start b", "start c", "stop c", "stop b", "stop a"));
+    record("d", fail(Code::internal, "no"));
+    // A stop that is asked for meanwhile does not stop anything a second time.
+    std::vector<std::jthread> askers;
+    process_.lifetime.on(Phase::stopping, [&] {
+        for (int i = 0; i < 4; ++i) {
+            askers.emplace_back([this] { process_.lifetime.stop("test"); });
+        }
+    });
+    EXPECT_EQ(run(), hosting::kExitStartFailed);
+    EXPECT_THAT(diary_.entries(), ElementsAre("start a", "start b", "start c", "start d", "stop c",
+                                              "stop b", "stop a"));
 }
 
 TEST_F(Host, ARollbacksErrorsAreReportedBesideTheFirstOne) {
     record("a", {}, fail(Code::internal, "cannot stop"));
     record("b", fail(Code::internal, "cannot start"));
     logging::Capture log;
-    EXPECT_EQ(run(), hosting::kExitStartFailed);
+    const auto host = create();
+    EXPECT_EQ(host->run(), hosting::kExitStartFailed);
     EXPECT_THAT(log.text(), AllOf(HasSubstr("cannot start"), HasSubstr("cannot stop")));
+    ASSERT_TRUE(host->report().start_failure);
+    EXPECT_EQ(host->report().start_failure->service, "b");
+    EXPECT_THAT(host->report().start_failure->error.message,
+                AllOf(testing::StartsWith("cannot start"), HasSubstr("`a`: cannot stop")));
+}
+
+TEST_F(Host, StartCancelledByCaller) {
+    std::stop_source caller;
+    record("a");
+    script("b", {.start = [&](std::stop_token aborted) -> Result<void> {
+               caller.request_stop();
+               EXPECT_FALSE(process_.clock.sleep_for(1h, aborted));
+               return fail(Code::cancelled, "aborted");
+           }});
+    record("c");
+    record_phases();
+    EXPECT_EQ(create()->run(caller.get_token()), hosting::kExitClean);
+    EXPECT_THAT(diary_.entries(),
+                ElementsAre("starting", "start a", "stopping", "stop a", "stopped"));
+    EXPECT_EQ(process_.lifetime.cause(), "cancelled by the caller");
 }
 
 TEST_F(Host, StartCancelledByStop) {
@@ -162,8 +210,10 @@ TEST_F(Host, ThreeStopErrorsAreAllReported) {
     }
     stop_when_started();
     logging::Capture log;
-    EXPECT_EQ(run(), hosting::kExitFault);
+    const auto host = create();
+    EXPECT_EQ(host->run(), hosting::kExitFault);
     EXPECT_EQ(diary_.entries().size(), 6U);
+    EXPECT_EQ(host->report().stop_failures.size(), 3U);
     EXPECT_THAT(log.text(), AllOf(HasSubstr("cannot close a"), HasSubstr("cannot close b"),
                                   HasSubstr("cannot close c")));
 }
@@ -262,6 +312,29 @@ TEST_F(Host, SequentialStartsDoNotOverlap) {
                    return {};
                }});
     }
+    stop_when_started();
+    EXPECT_EQ(run(), hosting::kExitClean);
+}
+
+TEST_F(Host, StartsInAGroupTrulyOverlap) {
+    // Each waits in its start, and in its stop, until all are there.
+    std::latch starting(3);
+    std::latch stopping(3);
+    builder_.group("group", [&](hosting::HostBuilder::Group& group) {
+        for (const std::string name : {"a", "b", "c"}) {
+            group.add(name, [&] {
+                return std::make_unique<Scripted>(
+                    Scripted::Script{.start = [&](std::stop_token) -> Result<void> {
+                                         starting.arrive_and_wait();
+                                         return {};
+                                     },
+                                     .stop = [&](Deadline) -> Result<void> {
+                                         stopping.arrive_and_wait();
+                                         return {};
+                                     }});
+            });
+        }
+    });
     stop_when_started();
     EXPECT_EQ(run(), hosting::kExitClean);
 }

@@ -124,8 +124,8 @@ public:
     App& operator=(const App&) = delete;
 
     void compose(hosting::HostBuilder& host) {
-        host.add("admin",
-                 [this] { return std::make_unique<admin::Server>(options_->admin, context_); });
+        host.add_outermost(
+            "admin", [this] { return std::make_unique<admin::Server>(options_->admin, context_); });
         host.add("worker", [this] { return std::make_unique<Worker>(options_->mode, context_); });
         if (options_->mode == "fail_start") {
             host.add("refusing", [] { return std::make_unique<Refusing>(); });

@@ -98,18 +98,22 @@ inline void wait_for(const std::stop_token& stop) {
 /// One host on a fake clock, composed and run by a test.
 class Stage : public testing::Test {
 protected:
-    /// Adds a service that notes its start and stop and ends them as it is told to.
+    /// A service that notes its start and stop and ends them as it is told to.
+    std::unique_ptr<Scripted> recorder(const std::string& name, Result<void> start = {},
+                                       Result<void> stop = {}) {
+        Scripted::Script script;
+        script.start = [=, this](std::stop_token) {
+            diary_.add("start " + name);
+            return start;
+        };
+        script.stop = [=, this](Deadline) {
+            diary_.add("stop " + name);
+            return stop;
+        };
+        return std::make_unique<Scripted>(std::move(script));
+    }
     void record(const std::string& name, Result<void> start = {}, Result<void> stop = {}) {
-        script(name, {.start =
-                          [this, name, start](std::stop_token) {
-                              diary_.add("start " + name);
-                              return start;
-                          },
-                      .stop =
-                          [this, name, stop](Deadline) {
-                              diary_.add("stop " + name);
-                              return stop;
-                          }});
+        builder_.add(name, [=, this] { return recorder(name, start, stop); });
     }
     void script(const std::string& name, Scripted::Script script) {
         builder_.add(name, [script] { return std::make_unique<Scripted>(script); });
