@@ -4,6 +4,7 @@
 
 #include "gantry/logging/log.hpp"
 
+#include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -20,6 +21,9 @@ using boost::asio::ip::tcp;
 
 constexpr std::uint32_t kHeaderCap = 8 * 1024;
 constexpr std::uint64_t kBodyCap = 16 * 1024;
+constexpr std::chrono::milliseconds kLinger{1'000};
+constexpr std::size_t kDiscardAtOnce = 4 * 1024;
+constexpr std::size_t kDiscardAtMost = 1024 * 1024;
 
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
@@ -89,6 +93,7 @@ private:
             return;
         }
         last_ = true;
+        refused_ = true;
         if (error == http::error::header_limit) {
             respond({431, "text/plain; charset=utf-8", "header too large\n", {}});
         } else if (error == http::error::body_limit) {
@@ -144,11 +149,38 @@ private:
     }
 
     void on_written(boost::system::error_code error) {
+        if (!error && refused_) {
+            linger();
+            return;
+        }
         if (error || last_ || !response_.keep_alive()) {
             leave();
             return;
         }
         read(limits_.idle);
+    }
+
+    // A close with unread input resets the connection, and the peer would lose its answer. What it
+    // still sends is thrown away for a moment.
+    void linger() {
+        idle_ = true;
+        boost::system::error_code ignored;
+        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        stream_.expires_after(std::min<std::chrono::milliseconds>(limits_.request, kLinger));
+        discard();
+    }
+
+    void discard() {
+        buffer_.clear();
+        stream_.async_read_some(buffer_.prepare(kDiscardAtOnce),
+                                [self = shared_from_this()](auto error, std::size_t count) {
+                                    self->discarded_ += count;
+                                    if (error || self->discarded_ > kDiscardAtMost) {
+                                        self->leave();
+                                        return;
+                                    }
+                                    self->discard();
+                                });
     }
 
     void leave() {
@@ -170,6 +202,8 @@ private:
     std::optional<http::response_serializer<http::string_body>> serializer_;
     bool idle_ = true;
     bool last_ = false;
+    bool refused_ = false;  // The request was not read to its end.
+    std::size_t discarded_ = 0;
     bool left_ = false;
 };
 

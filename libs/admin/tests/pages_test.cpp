@@ -1,5 +1,6 @@
 #include "../src/pages.hpp"
 
+#include "gantry/base/time.hpp"
 #include "rig.hpp"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(Pages, ReadyNeedsStartAndChecksAndNoStop) {
     Rig rig;
@@ -43,7 +45,11 @@ TEST(Pages, HealthShowsChecksAndServices) {
     rig.start();
     rig.health.reporter("kafka", true).report(health::Status::healthy, "up");
     rig.health.reporter("service:relay", false).report(health::Status::degraded, "restarting");
-    rig.lifetime.set_service({"relay", 2});
+    rig.lifetime.set_service({"relay"});
+    rig.lifetime.count_restart("relay");
+    rig.lifetime.count_restart("relay");
+    rig.lifetime.record_error("relay", {Code::unavailable, "secret", "BROKER_AWAY", {}},
+                              rig.clock.now());
     const auto page = rig.get("/health");
     EXPECT_EQ(page.status, 200);
     const auto body = nlohmann::json::parse(page.body);
@@ -53,6 +59,24 @@ TEST(Pages, HealthShowsChecksAndServices) {
     EXPECT_EQ(body["services"][0]["name"], "relay");
     EXPECT_EQ(body["services"][0]["restarts"], 2);
     EXPECT_EQ(body["services"][0]["detail"], "restarting");
+    EXPECT_EQ(body["services"][0]["lastError"]["kind"], "BROKER_AWAY");
+    EXPECT_EQ(body["services"][0]["lastError"]["at"], format_rfc3339(rig.clock.now()));
+    EXPECT_FALSE(body["checks"][0].contains("lastError"));
+    EXPECT_THAT(page.body, Not(HasSubstr("secret")));
+}
+
+TEST(Pages, HealthShowsTagsAndTheLastFailureOfACheck) {
+    Rig rig;
+    ASSERT_TRUE(rig.health.add({.name = "db",
+                                .run = [](auto) -> health::CheckResult { throw 1; },
+                                .tags = {"store", "critical"}}));
+    rig.health.start();
+    rig.clock.wait_for_sleepers(2);
+    const auto check = nlohmann::json::parse(rig.get("/health").body)["checks"][0];
+    EXPECT_EQ(check["tags"], nlohmann::json({"store", "critical"}));
+    EXPECT_EQ(check["lastError"]["kind"], "exception");
+    EXPECT_EQ(check["status"], "unhealthy");
+    rig.health.stop();
 }
 
 TEST(Pages, WrongMethodAndPathAreRefused) {

@@ -12,6 +12,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -47,6 +49,10 @@ public:
     void send(const std::string& text) const {
         EXPECT_EQ(::send(socket_, text.data(), text.size(), MSG_NOSIGNAL),
                   static_cast<ssize_t>(text.size()));
+    }
+    /// The same to a server that may have hung up.
+    void send_if_open(const std::string& text) const {
+        (void)::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
     }
     /// Reads until `text` has come out or the server hangs up.
     std::string read_until(const std::string& text) const {
@@ -120,6 +126,107 @@ TEST_F(ServerTest, RefusesWhatIsTooLargeOrMalformed) {
                 StartsWith("HTTP/1.1 413"));
     EXPECT_THAT(talk("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400"));
     EXPECT_THAT(talk("PUT /health HTTP/1.1\r\nHost: x\r\n\r\n"), HasSubstr("Allow: GET, HEAD"));
+}
+
+TEST_F(ServerTest, HeadIsGetWithoutTheBody) {
+    start();
+    rig_.start();
+    for (const std::string page : {"/livez", "/readyz", "/startupz", "/version", "/nothing"}) {
+        const auto got = talk("GET " + page + " HTTP/1.1\r\nConnection: close\r\n\r\n", "\xff");
+        const auto head = talk("HEAD " + page + " HTTP/1.1\r\nConnection: close\r\n\r\n", "\xff");
+        EXPECT_EQ(head, got.substr(0, got.find("\r\n\r\n") + 4)) << page;
+        EXPECT_GT(got.size(), head.size()) << page;
+    }
+}
+
+TEST_F(ServerTest, OtherMethodsAreRefusedAndTheConnectionStays) {
+    start();
+    const Client client(address());
+    for (const std::string method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS"}) {
+        for (const std::string page : {"/livez", "/metrics", "/health", "/version"}) {
+            client.send(method + " " + page +
+                        " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+            EXPECT_THAT(client.read_until("use GET\n"),
+                        AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET, HEAD\r\n")));
+        }
+    }
+    EXPECT_THAT(client.livez(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, ClosesWhereThePeerAsksForIt) {
+    start();
+    EXPECT_THAT(talk("GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n", "\xff"),
+                AllOf(HasSubstr("Connection: close"), HasSubstr("alive")));
+    EXPECT_THAT(talk("GET /livez HTTP/1.0\r\n\r\n", "\xff"), HasSubstr("alive"));
+}
+
+TEST_F(ServerTest, APeerThatGoesOnSendingStillGetsItsRefusal) {
+    start();
+    const std::string much(100'000, 'x');
+    EXPECT_THAT(
+        talk("POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + much, "\xff"),
+        StartsWith("HTTP/1.1 413"));
+    EXPECT_THAT(talk("GET / HTTP/1.1\r\nX: " + much + "\r\n\r\n", "\xff"),
+                StartsWith("HTTP/1.1 431"));
+    EXPECT_THAT(
+        talk("POST /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n" + much, "\xff"),
+        StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(ServerTest, APeerThatDoesNotReadIsCutOff) {
+    start({.connections = 1, .request = 200ms});
+    for (int i = 0; i < 20'000; ++i) {
+        rig_.metrics.counter("gantry_test_total", "For a large page.", {{"n", std::to_string(i)}});
+    }
+    const Client deaf(address());
+    for (int i = 0; i < 10; ++i) {
+        deaf.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    // It has the only place until it is cut off.
+    std::string answer;
+    while (answer.empty()) {
+        const Client next(address());
+        next.send_if_open(kLivez);
+        answer = next.read_until("alive\n");
+    }
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, ABodyThatDoesNotComeIsNotWaitedForLong) {
+    start({.request = 100ms});
+    EXPECT_EQ(talk("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", "\xff"),
+              "");
+}
+
+TEST_F(ServerTest, AnswersWhileChecksAndLoopsAreStuck) {
+    std::stop_source release;
+    const auto hang = [&] {
+        std::mutex mutex;
+        std::unique_lock lock(mutex);
+        std::condition_variable_any().wait(lock, release.get_token(), [] { return false; });
+    };
+    ASSERT_TRUE(rig_.health.add({.name = "stuck",
+                                 .run =
+                                     [&](std::stop_token) {
+                                         hang();
+                                         return health::CheckResult{};
+                                     },
+                                 .readiness = true}));
+    rig_.health.on_ready_change([&](bool) { hang(); });
+    rig_.health.start();
+    std::jthread reporting([&] {
+        auto& store = rig_.health.reporter("store", true);
+        store.report(health::Status::healthy);
+        store.report(health::Status::unhealthy);
+    });
+    start();
+    rig_.start();
+    for (const std::string page : {"/livez", "/readyz", "/startupz", "/health", "/metrics"}) {
+        EXPECT_THAT(talk("GET " + page + " HTTP/1.1\r\nHost: x\r\n\r\n"), StartsWith("HTTP/1.1 "))
+            << page;
+    }
+    release.request_stop();
+    rig_.health.stop();
 }
 
 TEST_F(ServerTest, APageThatThrowsCostsItsRequestOnly) {

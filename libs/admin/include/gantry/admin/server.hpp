@@ -17,7 +17,8 @@ struct Options {
 
 /// The HTTP port for probes and operators: `/livez /readyz /startupz /health /metrics /version`.
 ///
-/// Its own thread answers while everything else is stuck. Register it first, so that it stops last.
+/// Its own thread answers while everything else is stuck. Register it with `add_outermost`, so that
+/// it starts first and stops last.
 class Server final : public hosting::HostedService {
 public:
     Server(Options options, hosting::Context& context);
