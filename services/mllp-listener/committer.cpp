@@ -1,6 +1,7 @@
 #include "committer.hpp"
 
 #include "gantry/hl7/acknowledgement.hpp"
+#include "gantry/hosting/channel_meter.hpp"
 #include "gantry/logging/log.hpp"
 
 #include <pthread.h>
@@ -15,6 +16,11 @@ using namespace std::chrono_literals;
 
 constexpr auto kIdleBeat = 1s;
 constexpr Backoff::Limits kStoreBackoff{100ms, 2'000ms, 20ms};
+
+// Also the thread's, so within its fifteen characters.
+std::string lane_name(int index) {
+    return "hl7-commit-" + std::to_string(index);
+}
 
 const NewMessage& message_of(const Work& work) {
     return std::get<NewMessage>(work.item);
@@ -39,7 +45,8 @@ Committer::Committer(const Options& options, hosting::Context& context, MessageS
       metrics_(&metrics),
       reporter_(&context.health.reporter("mllp-store", false)) {
     for (int i = 0; i < options.committers; ++i) {
-        lanes_.push_back(std::make_unique<Lane>(capacity_));
+        lanes_.push_back(std::make_unique<Lane>(
+            capacity_, hosting::channel_meter(context.metrics, lane_name(i))));
     }
 }
 
@@ -54,7 +61,7 @@ Result<void> Committer::start(std::stop_token /*aborted*/) {
     reporter_->report(health::Status::healthy);
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
         auto& lane = *lanes_[i];
-        const auto name = "hl7-commit-" + std::to_string(i);
+        const auto name = lane_name(static_cast<int>(i));
         lane.heartbeat = context_->watchdog.watch(name);
         lane.thread = std::jthread([this, &lane, name](std::stop_token stop) {
             pthread_setname_np(pthread_self(), name.c_str());

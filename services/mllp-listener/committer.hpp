@@ -80,7 +80,8 @@ public:
 private:
     // A queue and the thread that commits it.
     struct Lane {
-        explicit Lane(std::size_t capacity) : queue({.capacity = capacity}) {}
+        Lane(std::size_t capacity, std::shared_ptr<channel::Meter> meter)
+            : queue({.capacity = capacity, .meter = std::move(meter)}) {}
         channel::Channel<std::unique_ptr<Work>> queue;
         std::shared_ptr<health::Heartbeat> heartbeat;
         std::jthread thread;

@@ -278,7 +278,6 @@ void Dispatcher::pace() {
     auto& work = parts_.work;
     work.metrics.in_flight.set(static_cast<double>(work.in_flight.size()));
     work.metrics.running.set(static_cast<double>(work.runs.size()));
-    work.metrics.channel_depth.set(static_cast<double>(work.queue.depth()));
     const bool hold = claim_due_ || database_away_ || parts_.completer.stalled() ||
                       desk_.waiting() >= kMostWaiting || full();
     if (hold == paused_) {

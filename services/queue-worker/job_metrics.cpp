@@ -22,8 +22,6 @@ JobMetrics::JobMetrics(metrics::Registry& registry, const jobs::Registry& handle
       running(registry.gauge("gantry_jobs_running",
                              "Jobs whose handler runs or whose end is being "
                              "written")),
-      channel_depth(registry.gauge("gantry_jobs_channel_depth",
-                                   "Jobs that wait in the channel for a thread")),
       registry_(registry),
       handlers_(handlers) {}
 

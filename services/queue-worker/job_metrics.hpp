@@ -28,7 +28,6 @@ public:
     metrics::Counter& pauses;      ///< Times polling paused.
     metrics::Gauge& in_flight;
     metrics::Gauge& running;
-    metrics::Gauge& channel_depth;
 
 private:
     metrics::Registry& registry_;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -27,7 +28,8 @@ struct Task {
 /// of it in order, and then polling has to pause: `full()`. Thread-safe.
 class TaskQueue {
 public:
-    explicit TaskQueue(std::size_t capacity) : channel_({.capacity = capacity}) {}
+    explicit TaskQueue(std::size_t capacity, std::shared_ptr<channel::Meter> meter = {})
+        : channel_({.capacity = capacity, .meter = std::move(meter)}) {}
 
     /// Never blocks. The number of tasks outside the channel is bounded by whoever polls.
     void feed(Task task) {

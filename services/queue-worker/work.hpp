@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -21,8 +22,9 @@ namespace gantry::worker {
 /// from its record's arrival to the commit of its end. Thread-safe.
 class Work {
 public:
-    Work(std::size_t channel_capacity, JobMetrics& job_metrics)
-        : queue(channel_capacity), metrics(job_metrics) {}
+    Work(std::size_t channel_capacity, JobMetrics& job_metrics,
+         std::shared_ptr<channel::Meter> meter = {})
+        : queue(channel_capacity, std::move(meter)), metrics(job_metrics) {}
 
     /// A checked job: to a thread, or behind the one of its key that is inside.
     void start(Task task) {
