@@ -15,7 +15,7 @@ constexpr milliseconds kLogEvery{30'000};
 
 PollingWorker::PollingWorker(std::string name, Context& context, Options options)
     : BackgroundService(std::move(name), context),
-      options_(options),
+      options_(std::move(options)),
       successes_(context.metrics.counter("gantry_polling_runs_total", "Runs of polling workers.",
                                          {{"worker", this->name()}, {"outcome", "success"}})),
       failures_(context.metrics.counter("gantry_polling_runs_total", "Runs of polling workers.",
@@ -50,8 +50,9 @@ Result<PollingWorker::Next> PollingWorker::attempt(const std::stop_token& stop) 
 
 void PollingWorker::succeeded() {
     successes_.increment();
-    report(health::Status::healthy, "running");
+    // Not after every success, because what the run itself has reported has to stay.
     if (failing_with_.has_value()) {
+        report(health::Status::healthy, "running");
         logging::info("runs succeed again", {{"worker", name()}, {"failures", failures_in_a_row_}});
         failing_with_.reset();
         failures_in_a_row_ = 0;
@@ -73,35 +74,43 @@ void PollingWorker::failed(const Error& error) {
 
 Result<void> PollingWorker::execute(std::stop_token stop) {
     Backoff backoff(options_.backoff);
-    const auto interval = [this] {
-        const double factor = 1.0 + options_.jitter * (2.0 * random_unit() - 1.0);
-        return std::chrono::duration_cast<milliseconds>(options_.interval * factor);
-    };
     if (!options_.run_at_start) {
-        wait(interval(), stop);
+        wait_interval(stop);
     }
     while (!stop.stop_requested()) {
         beat();
         const auto result = attempt(stop);
         if (!result) {
-            wait(backoff.next(), stop);
+            wait([pause = backoff.next()] { return pause; }, stop);
             continue;
         }
         backoff.reset();
         if (*result == Next::wait) {
-            wait(interval(), stop);
+            wait_interval(stop);
         }
     }
     return {};
 }
 
-void PollingWorker::wait(milliseconds pause, const std::stop_token& stop) {
+void PollingWorker::wait_interval(const std::stop_token& stop) {
+    const double factor = 1.0 + options_.jitter * (2.0 * random_unit() - 1.0);
+    wait(
+        [this, factor] {
+            const auto interval =
+                options_.interval_now ? options_.interval_now() : options_.interval;
+            return std::chrono::duration_cast<milliseconds>(interval * factor);
+        },
+        stop);
+}
+
+void PollingWorker::wait(const std::function<milliseconds()>& pause, const std::stop_token& stop) {
     // In slices, so that an idle loop beats too.
     constexpr milliseconds kSlice{3'000};
-    const SteadyTime end = context().clock.steady_now() + pause;
+    const SteadyTime begin = context().clock.steady_now();
     while (!stop.stop_requested()) {
         beat();
         const SteadyTime now = context().clock.steady_now();
+        const SteadyTime end = begin + pause();
         if (now >= end || alarm_.wait_until(std::min(end, now + kSlice), stop)) {
             return;
         }

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <latch>
 #include <optional>
@@ -79,6 +80,21 @@ protected:
     std::vector<SteadyTime::duration> runs_;
     std::optional<Poller> poller_;
 };
+
+TEST_F(PollingWorkerTest, FollowsAnIntervalThatAReloadShortens) {
+    std::atomic<int> seconds = 300;
+    start({.interval = 300s,
+           .jitter = 0,
+           .interval_now = [&] { return std::chrono::seconds{seconds}; }},
+          [](auto) { return Next::wait; });
+    pass(60s, 500ms);
+    EXPECT_EQ(runs_.size(), 1U);
+    seconds = 10;
+    pass(4s, 500ms);
+    EXPECT_EQ(runs_.size(), 2U) << "its wait of five minutes is over within seconds";
+    pass(20s, 500ms);
+    EXPECT_EQ(runs_.size(), 4U);
+}
 
 TEST_F(PollingWorkerTest, RunsAtOnceAndThenEveryIntervalWithJitter) {
     start({.interval = 5s, .jitter = 0.1}, [](auto) { return Next::wait; });

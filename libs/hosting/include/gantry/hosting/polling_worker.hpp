@@ -5,6 +5,7 @@
 #include "gantry/hosting/background_service.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 
 namespace gantry::hosting {
@@ -22,6 +23,9 @@ public:
         double jitter = 0.1;        ///< Each interval is drawn from interval × (1 ± jitter).
         Backoff::Limits backoff{};  ///< After errors; its cap is at most the interval.
         bool run_at_start = true;   ///< Whether the first run waits for an interval.
+        /// The interval as it is now, if it may change by a reload: asked for every wait and again
+        /// in its course, so that a shorter one ends a long wait within seconds.
+        std::function<std::chrono::milliseconds()> interval_now{};
     };
 
     PollingWorker(std::string name, Context& context, Options options);
@@ -41,7 +45,8 @@ private:
     Result<Next> attempt(const std::stop_token& stop);
     void succeeded();
     void failed(const Error& error);
-    void wait(std::chrono::milliseconds pause, const std::stop_token& stop);
+    void wait(const std::function<std::chrono::milliseconds()>& pause, const std::stop_token& stop);
+    void wait_interval(const std::stop_token& stop);
 
     // Constant after construction.
     Options options_;
