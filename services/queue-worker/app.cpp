@@ -69,7 +69,7 @@ App::App(const Options& options, hosting::Context& context)
       handler_pool_(options_.postgres, context.metrics),
       control_pool_(for_control(options_.postgres), context.metrics),
       kafka_(make_admin(options_.kafka)),
-      http_(orders::make_http_client()),
+      http_(http::make_client()),
       enqueuer_(pool_, context.clock, context.metrics),
       jobs_(pool_),
       orders_(pool_, context.clock, options_.kafka.topic("events.orders")),
@@ -92,7 +92,8 @@ void App::compose(hosting::HostBuilder& host) {
     ENSURE(context_.health.add(postgres::readiness_check(pool_)),
            "the health check postgres is new");
     ENSURE(context_.health.add(kafka::readiness_check(*kafka_)), "the health check kafka is new");
-    host.add("admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
+    host.add_outermost(
+        "admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
     host.add("maintenance", [this] {
         return std::make_unique<Maintenance>("maintenance", context_, handler_pool_,
                                              options_.worker.maintain_every);

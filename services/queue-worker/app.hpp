@@ -2,6 +2,7 @@
 
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/host.hpp"
+#include "gantry/http/client.hpp"
 #include "gantry/jobs/completer.hpp"
 #include "gantry/jobs/enqueuer.hpp"
 #include "gantry/jobs/handler.hpp"
@@ -9,7 +10,6 @@
 #include "gantry/jobs/leases.hpp"
 #include "gantry/jobs/partitions.hpp"
 #include "gantry/kafka/admin.hpp"
-#include "gantry/orders/http_client.hpp"
 #include "gantry/orders/order_store.hpp"
 #include "gantry/postgres/pool.hpp"
 #include "job_metrics.hpp"
@@ -45,7 +45,7 @@ private:
         handler_pool_;  // so that a burst of calls cannot starve the handlers, nor they it
     postgres::Pool control_pool_;  // for what keeps jobs alive: a connection for each of its loops
     std::unique_ptr<kafka::Admin> kafka_;
-    std::unique_ptr<orders::HttpClient> http_;
+    std::unique_ptr<http::Client> http_;
     jobs::Enqueuer enqueuer_;
     jobs::JobStore jobs_;
     orders::OrderStore orders_;         // the API's

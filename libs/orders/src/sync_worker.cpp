@@ -58,7 +58,7 @@ void SyncOptions::bind(config::Binder& binder) {
             if (text.empty()) {
                 return {};
             }
-            const auto parsed = Url::parse(text);
+            const auto parsed = http::Url::parse(text);
             return parsed ? std::string() : parsed.error().message;
         });
     binder.add("orders.sync.interval", interval, "Time between two runs of the order sync")
@@ -69,7 +69,7 @@ void SyncOptions::bind(config::Binder& binder) {
 }
 
 OrderSyncWorker::OrderSyncWorker(std::string name, hosting::Context& context, postgres::Pool& pool,
-                                 HttpClient& client, SyncOptions options)
+                                 http::Client& client, SyncOptions options)
     : hosting::PollingWorker(std::move(name), context, {.interval = options.interval}),
       pool_(pool),
       client_(client),
@@ -80,7 +80,7 @@ OrderSyncWorker::OrderSyncWorker(std::string name, hosting::Context& context, po
       failed_(context.metrics.counter("gantry_orders_sync_failures_total",
                                       "Requests with an order that the external system refused or "
                                       "did not answer")) {
-    auto url = Url::parse(options_.url);
+    auto url = http::Url::parse(options_.url);
     ENSURE(url.has_value(), "orders.sync.url was validated at start-up");
     url_ = *std::move(url);
     health_.report(health::Status::healthy, "has not run yet");
@@ -105,7 +105,7 @@ Result<std::vector<OrderSyncWorker::Claimed>> OrderSyncWorker::claim() {
 
 OrderSyncWorker::Answer OrderSyncWorker::post(const Claimed& claimed, std::string& why,
                                               const std::stop_token& stop) {
-    HttpRequest request;
+    http::Request request;
     request.url = url_;
     request.timeout = options_.timeout;
     request.headers = {{"Content-Type", "application/json"},

@@ -1,5 +1,5 @@
 #include "fixture.hpp"
-#include "gantry/orders/http_client.hpp"
+#include "gantry/http/client.hpp"
 #include "gantry/orders/sync_worker.hpp"
 
 #include <functional>
@@ -10,9 +10,9 @@ namespace gantry::orders {
 namespace {
 
 /// The external system: answers what the test says, and counts.
-class FakeSystem : public HttpClient {
+class FakeSystem : public http::Client {
 public:
-    Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) override {
+    Result<http::Response> send(const http::Request& request, std::stop_token stop) override {
         const auto body = nlohmann::json::parse(request.body);
         const auto number = body["number"].get<std::string>();
         ++posted[number];
@@ -25,8 +25,8 @@ public:
         return answer(number, std::move(stop));
     }
 
-    std::function<Result<HttpResponse>(const std::string&, std::stop_token)> answer =
-        [](const std::string&, std::stop_token) { return HttpResponse{201, {}}; };
+    std::function<Result<http::Response>(const std::string&, std::stop_token)> answer =
+        [](const std::string&, std::stop_token) { return http::Response{201, {}}; };
     std::map<std::string, int> posted;
     std::map<std::string, std::string> keys;
     std::map<std::string, std::string> bodies;
@@ -74,7 +74,7 @@ TEST_F(SyncTest, OneRefusedOrderStopsNoOther) {
         create(number);
     }
     system.answer = [](const std::string& number, std::stop_token) {
-        return HttpResponse{number == "A-2" ? 422 : 200, {}};
+        return http::Response{number == "A-2" ? 422 : 200, {}};
     };
     OrderSyncWorker sync("order-sync", context, pool, system, options);
     EXPECT_TRUE(sync.run_once({}));
@@ -90,11 +90,11 @@ TEST_F(SyncTest, OneThatIsNotAnsweredStopsNoOther) {
     for (const auto* number : {"A-1", "A-2", "A-3"}) {
         create(number);
     }
-    system.answer = [](const std::string& number, std::stop_token) -> Result<HttpResponse> {
+    system.answer = [](const std::string& number, std::stop_token) -> Result<http::Response> {
         if (number == "A-1") {
             return fail(Code::deadline_exceeded, "no answer in time");
         }
-        return HttpResponse{204, {}};
+        return http::Response{204, {}};
     };
     OrderSyncWorker sync("order-sync", context, pool, system, options);
     EXPECT_TRUE(sync.run_once({}));
@@ -105,7 +105,7 @@ TEST_F(SyncTest, ASystemThatIsAwayEndsTheRunAndCostsTheOthersNoAttempt) {
     for (int i = 0; i < 10; ++i) {
         create("A-" + std::to_string(i));
     }
-    system.answer = [](const std::string&, std::stop_token) -> Result<HttpResponse> {
+    system.answer = [](const std::string&, std::stop_token) -> Result<http::Response> {
         return fail(Code::unavailable, "connection refused");
     };
     OrderSyncWorker sync("order-sync", context, pool, system, options);
@@ -114,7 +114,7 @@ TEST_F(SyncTest, ASystemThatIsAwayEndsTheRunAndCostsTheOthersNoAttempt) {
     EXPECT_EQ(run.error().code, Code::unavailable);
     EXPECT_EQ(system.posted.size(), 3U);
     EXPECT_EQ(count("orders.orders WHERE sync_attempts = 0 AND sync_lease_until IS NULL"), 7);
-    system.answer = [](const std::string&, std::stop_token) { return HttpResponse{200, {}}; };
+    system.answer = [](const std::string&, std::stop_token) { return http::Response{200, {}}; };
     EXPECT_TRUE(sync.run_once({}));
     EXPECT_EQ(synced(), 7) << "those that were tried wait a little longer";
     database.exec("UPDATE orders.orders SET sync_lease_until = now() WHERE synced_at IS NULL");
@@ -156,12 +156,12 @@ TEST_F(SyncTest, AStopReleasesWhatWasClaimed) {
         create("A-" + std::to_string(i));
     }
     std::stop_source stop;
-    system.answer = [&](const std::string& number, std::stop_token) -> Result<HttpResponse> {
+    system.answer = [&](const std::string& number, std::stop_token) -> Result<http::Response> {
         if (number == "A-1") {
             stop.request_stop();
             return fail(Code::cancelled, "stopped");
         }
-        return HttpResponse{200, {}};
+        return http::Response{200, {}};
     };
     OrderSyncWorker sync("order-sync", context, pool, system, options);
     EXPECT_TRUE(sync.run_once(stop.get_token()));
@@ -173,7 +173,7 @@ TEST_F(SyncTest, AStopReleasesWhatWasClaimed) {
 
 TEST_F(SyncTest, TheErrorThatIsKeptHoldsNoPersonalData) {
     create("A-1");
-    system.answer = [](const std::string&, std::stop_token) { return HttpResponse{400, {}}; };
+    system.answer = [](const std::string&, std::stop_token) { return http::Response{400, {}}; };
     OrderSyncWorker sync("order-sync", context, pool, system, options);
     EXPECT_TRUE(sync.run_once({}));
     EXPECT_EQ(count("orders.orders WHERE sync_error LIKE '%PAT%'"), 0);

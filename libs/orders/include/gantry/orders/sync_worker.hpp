@@ -3,7 +3,7 @@
 #include "gantry/base/units.hpp"
 #include "gantry/config/binder.hpp"
 #include "gantry/hosting/polling_worker.hpp"
-#include "gantry/orders/http_client.hpp"
+#include "gantry/http/client.hpp"
 #include "gantry/orders/order.hpp"
 #include "gantry/postgres/pool.hpp"
 
@@ -32,7 +32,7 @@ struct SyncOptions {
 class OrderSyncWorker final : public hosting::PollingWorker {
 public:
     OrderSyncWorker(std::string name, hosting::Context& context, postgres::Pool& pool,
-                    HttpClient& client, SyncOptions options);
+                    http::Client& client, SyncOptions options);
     ~OrderSyncWorker() override { join(); }
 
     /// One claimed batch. Public for tests.
@@ -54,9 +54,9 @@ private:
 
     // Constant after construction.
     postgres::Pool& pool_;
-    HttpClient& client_;
+    http::Client& client_;
     SyncOptions options_;
-    Url url_;
+    http::Url url_;
     health::Reporter& health_;
     metrics::Counter& synced_;
     metrics::Counter& failed_;

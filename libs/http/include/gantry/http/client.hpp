@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace gantry::orders {
+namespace gantry::http {
 
 /// An absolute http or https URL, taken apart.
 struct Url {
@@ -20,11 +20,14 @@ struct Url {
     std::uint16_t port = 0;
     std::string target;  ///< Path and query, at least `/`.
 
+    /// What goes into the header Host: the port only where it is not the scheme's own.
+    [[nodiscard]] std::string authority() const;
+
     /// `invalid_argument` saying what is allowed. User information is refused: it would be logged.
     static Result<Url> parse(std::string_view text);
 };
 
-struct HttpRequest {
+struct Request {
     std::string method = "POST";
     Url url;
     std::vector<std::pair<std::string, std::string>> headers;
@@ -32,24 +35,24 @@ struct HttpRequest {
     milliseconds timeout{10'000};  ///< For everything, from the look-up of the name on.
 };
 
-struct HttpResponse {
+struct Response {
     int status = 0;
     std::string retry_after;  ///< The header, or empty.
 };
 
 /// Sends HTTP requests. A seam: tests put their own in its place. Thread-safe.
-class HttpClient {
+class Client {
 public:
-    virtual ~HttpClient() = default;
+    virtual ~Client() = default;
 
     /// Sends one request and waits for the answer, whose body is read (up to 64 KiB) and dropped.
     /// `deadline_exceeded` after the request's timeout, `cancelled` when `stop` fires,
     /// `unavailable` when the server cannot be reached or breaks off.
-    virtual Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) = 0;
+    virtual Result<Response> send(const Request& request, std::stop_token stop) = 0;
 };
 
 /// The client over the network, a connection a request; certificates are verified against the
 /// system's roots.
-std::unique_ptr<HttpClient> make_http_client();
+std::unique_ptr<Client> make_client();
 
-}  // namespace gantry::orders
+}  // namespace gantry::http

@@ -1,9 +1,18 @@
-#include "gantry/orders/http_client.hpp"
+#include "gantry/http/client.hpp"
 
 #include <algorithm>
 #include <charconv>
 
-namespace gantry::orders {
+namespace gantry::http {
+
+std::string Url::authority() const {
+    const bool literal = host.find(':') != std::string::npos;
+    std::string text = literal ? "[" + host + "]" : host;
+    if (port != (secure ? 443 : 80)) {
+        text += ":" + std::to_string(port);
+    }
+    return text;
+}
 
 Result<Url> Url::parse(std::string_view text) {
     const auto refuse = [] {
@@ -57,4 +66,4 @@ Result<Url> Url::parse(std::string_view text) {
     return url;
 }
 
-}  // namespace gantry::orders
+}  // namespace gantry::http

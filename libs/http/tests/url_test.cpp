@@ -1,8 +1,8 @@
-#include "gantry/orders/http_client.hpp"
+#include "gantry/http/client.hpp"
 
 #include <gtest/gtest.h>
 
-namespace gantry::orders {
+namespace gantry::http {
 namespace {
 
 TEST(Url, IsTakenApart) {
@@ -28,6 +28,12 @@ TEST(Url, TakesAnIpv6Host) {
     EXPECT_EQ(url->port, 81);
 }
 
+TEST(Url, NamesItsPortToTheServerWhereItIsNotTheUsualOne) {
+    EXPECT_EQ(Url::parse("http://h:80/x")->authority(), "h");
+    EXPECT_EQ(Url::parse("https://h:80/x")->authority(), "h:80");
+    EXPECT_EQ(Url::parse("http://[::1]:81/x")->authority(), "[::1]:81");
+}
+
 TEST(Url, RefusesEverythingElse) {
     for (const auto* text :
          {"", "lab.example", "ftp://h/", "http://", "http:///x", "http://user:secret@h/",
@@ -42,4 +48,4 @@ TEST(Url, RefusesEverythingElse) {
 }
 
 }  // namespace
-}  // namespace gantry::orders
+}  // namespace gantry::http

@@ -1,4 +1,4 @@
-#include "gantry/orders/http_client.hpp"
+#include "gantry/http/client.hpp"
 
 #include "gantry/base/deadline.hpp"
 
@@ -11,12 +11,12 @@
 #include <boost/beast/ssl.hpp>
 #include <optional>
 
-namespace gantry::orders {
+namespace gantry::http {
 namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
@@ -27,14 +27,14 @@ constexpr milliseconds kStopCheck{50};
 template <class Stream>
 class Exchange {
 public:
-    Exchange(asio::io_context& io, Stream& stream, const HttpRequest& request)
+    Exchange(asio::io_context& io, Stream& stream, const Request& request)
         : stream_(stream), resolver_(io), url_(request.url) {
         message_.method_string(request.method);
         message_.target(request.url.target);
         message_.version(11);
-        message_.set(http::field::host, request.url.host);
-        message_.set(http::field::user_agent, "gantry");
-        message_.set(http::field::connection, "close");
+        message_.set(beast_http::field::host, request.url.authority());
+        message_.set(beast_http::field::user_agent, "gantry");
+        message_.set(beast_http::field::connection, "close");
         for (const auto& [name, value] : request.headers) {
             message_.set(name, value);
         }
@@ -57,9 +57,9 @@ public:
     }
 
     [[nodiscard]] const std::optional<error_code>& outcome() const { return outcome_; }
-    [[nodiscard]] HttpResponse response() const {
+    [[nodiscard]] Response response() const {
         return {static_cast<int>(parser_.get().result_int()),
-                std::string(parser_.get()[http::field::retry_after])};
+                std::string(parser_.get()[beast_http::field::retry_after])};
     }
 
 private:
@@ -75,14 +75,15 @@ private:
         }
     }
     void write() {
-        http::async_write(stream_, message_,
-                          [this](error_code error, std::size_t) { error ? end(error) : read(); });
+        beast_http::async_write(stream_, message_, [this](error_code error, std::size_t) {
+            error ? end(error) : read();
+        });
     }
     void read() {
-        http::async_read(stream_, buffer_, parser_, [this](error_code error, std::size_t) {
+        beast_http::async_read(stream_, buffer_, parser_, [this](error_code error, std::size_t) {
             // The status is what counts; of a long body the rest is not read.
-            end(error == http::error::body_limit && parser_.is_header_done() ? error_code{}
-                                                                             : error);
+            end(error == beast_http::error::body_limit && parser_.is_header_done() ? error_code{}
+                                                                                   : error);
         });
     }
     void end(error_code error) { outcome_ = error; }
@@ -90,15 +91,15 @@ private:
     Stream& stream_;
     tcp::resolver resolver_;
     const Url& url_;
-    http::request<http::string_body> message_;
-    http::response_parser<http::string_body> parser_;
+    beast_http::request<beast_http::string_body> message_;
+    beast_http::response_parser<beast_http::string_body> parser_;
     beast::flat_buffer buffer_;
     std::optional<error_code> outcome_;
 };
 
 template <class Stream>
-Result<HttpResponse> exchange(asio::io_context& io, Stream& stream, const HttpRequest& request,
-                              const std::stop_token& stop) {
+Result<Response> exchange(asio::io_context& io, Stream& stream, const Request& request,
+                          const std::stop_token& stop) {
     Exchange<Stream> running(io, stream, request);
     const auto deadline = Deadline::after(request.timeout);
     running.start();
@@ -121,14 +122,14 @@ Result<HttpResponse> exchange(asio::io_context& io, Stream& stream, const HttpRe
     return running.response();
 }
 
-class BeastHttpClient final : public HttpClient {
+class BeastClient final : public Client {
 public:
-    BeastHttpClient() {
+    BeastClient() {
         tls_.set_default_verify_paths();
         tls_.set_verify_mode(asio::ssl::verify_peer);
     }
 
-    Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) override {
+    Result<Response> send(const Request& request, std::stop_token stop) override {
         try {
             asio::io_context io(1);
             if (!request.url.secure) {
@@ -155,8 +156,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<HttpClient> make_http_client() {
-    return std::make_unique<BeastHttpClient>();
+std::unique_ptr<Client> make_client() {
+    return std::make_unique<BeastClient>();
 }
 
-}  // namespace gantry::orders
+}  // namespace gantry::http
