@@ -38,6 +38,12 @@ std::vector<int> numbers(int first, int count) {
     return all;
 }
 
+std::stop_token fired() {
+    std::stop_source source;
+    source.request_stop();
+    return source.get_token();
+}
+
 struct Overfilled {
     std::vector<int> inside;
     std::vector<int> dropped;
@@ -209,13 +215,11 @@ TEST(Channel, DrainsAndIsThenClosed) {
 }
 
 TEST(Channel, PreCancelledReadsFailEvenWithData) {
-    std::stop_source fired;
-    fired.request_stop();
     Ints channel;
     channel.try_write(1);
-    EXPECT_EQ(channel.read(fired.get_token()).error(), ReadEnd::cancelled);
-    EXPECT_EQ(channel.read_many(5, fired.get_token()).error(), ReadEnd::cancelled);
-    EXPECT_EQ(channel.write(2, fired.get_token()), WriteOutcome::cancelled);
+    EXPECT_EQ(channel.read(fired()).error(), ReadEnd::cancelled);
+    EXPECT_EQ(channel.read_many(5, fired()).error(), ReadEnd::cancelled);
+    EXPECT_EQ(channel.write(2, fired()), WriteOutcome::cancelled);
     EXPECT_THAT(drain(channel), ElementsAre(1));
 }
 

@@ -173,7 +173,7 @@ TEST(HealthOfAProcess, StalledLoopTurnsLivezRedAndOnlyIt) {
     // It does not stop either: the process names it.
     program.signal(SIGTERM);
     EXPECT_EQ(program.exit_code(), 124);
-    EXPECT_THAT(program.output(), HasSubstr("service `worker`"));
+    EXPECT_THAT(program.output(), HasSubstr("`worker`"));
 }
 
 }  // namespace

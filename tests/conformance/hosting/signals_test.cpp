@@ -87,7 +87,7 @@ TEST(ExitCodes, SlowStopperIsNamedAndItIs124) {
     program.signal(SIGTERM);
     EXPECT_EQ(program.exit_code(), 124);
     EXPECT_THAT(program.output(), HasSubstr("program: out of time while"));
-    EXPECT_THAT(program.output(), HasSubstr("service `worker`"));
+    EXPECT_THAT(program.output(), HasSubstr("`worker`"));
 }
 
 TEST(ExitCodes, HangingDestructionOfTheAppIs124) {
