@@ -28,6 +28,11 @@ void Guard::note(std::string activity, Watched watched) {
     heartbeat_ = std::move(heartbeat);
 }
 
+void Guard::blame(std::string activity) {
+    const std::lock_guard lock(mutex_);
+    overdue_ += (overdue_.empty() ? "" : ", ") + std::move(activity);
+}
+
 void Guard::set_soft_limit(SteadyTime at, std::function<void()> action) {
     {
         const std::lock_guard lock(mutex_);
@@ -95,8 +100,8 @@ void Guard::look(SteadyTime now) {
             return;
         }
         hard_limit_ = SteadyTime::max();
-        culprit_ = activity_;
-        activity = activity_;
+        culprit_ = overdue_.empty() ? activity_ : overdue_ + ", then " + activity_;
+        activity = culprit_;
         code = hard_code_;
     }
     logging::error("the host is out of time and exits", {{"while", activity}, {"exit_code", code}});

@@ -32,6 +32,10 @@ public:
     enum class Watched { no, yes };
     void note(std::string activity, Watched watched = Watched::no);
 
+    /// Says that `activity` took longer than it might: if time runs out later, it is named as well,
+    /// since it has used up what the others lack.
+    void blame(std::string activity);
+
     /// At `at`, calls `action` once on the guard's thread unless `cancel_soft_limit` came first.
     void set_soft_limit(SteadyTime at, std::function<void()> action);
     /// Waits for an action that is under way: afterwards it has happened or never will.
@@ -60,6 +64,7 @@ private:
     // Guarded by mutex_; `SteadyTime::max()` is no limit.
     mutable std::mutex mutex_;
     std::string activity_;
+    std::string overdue_;                           // What was blamed, joined.
     std::shared_ptr<health::Heartbeat> heartbeat_;  // Of a watched activity; it beats once.
     std::string culprit_;
     SteadyTime soft_limit_ = SteadyTime::max();

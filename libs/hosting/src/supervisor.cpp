@@ -298,6 +298,9 @@ std::optional<ServiceError> Supervisor::stop_for_good(Slot& slot, Deadline total
     }
     logging::error("service did not stop cleanly", stopped.error(),
                    {{"name", slot.name}, {"took_ms", took}});
+    if (stopped.error().code == Code::deadline_exceeded) {
+        guard_.blame("stopping service `" + slot.name + "`");
+    }
     return ServiceError{slot.name, std::move(stopped).error()};
 }
 

@@ -84,6 +84,15 @@ TEST_F(GuardTest, TheFirstHardLimitCountsAndNamesTheCulprit) {
     EXPECT_EQ(guard_.culprit(), "stopping service `a`");
 }
 
+TEST_F(GuardTest, WhoUsedUpTheTimeIsNamedBeforeWhoHasNone) {
+    guard_.start();
+    guard_.blame("stopping service `slow`");
+    guard_.note("stopping service `quick`");
+    guard_.set_hard_limit(rig_.clock.steady_now() + 1s, 124);
+    EXPECT_EQ(exit_code(), 124);
+    EXPECT_EQ(guard_.culprit(), "stopping service `slow`, then stopping service `quick`");
+}
+
 TEST_F(GuardTest, StepsTheWatchdogEverySecond) {
     const auto heartbeat = rig_.watchdog.watch("loop");
     guard_.start();
