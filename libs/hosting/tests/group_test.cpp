@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <latch>
 #include <stdexcept>
-#include <thread>
 
 namespace gantry::hosting {
 namespace {
@@ -61,50 +60,6 @@ protected:
     HostBuilder builder_;
     std::unique_ptr<Host> host_;
 };
-
-TEST_F(GroupTest, MembersStartAndStopAtTheSameTime) {
-    // Each member waits in its start and in its stop until all are there.
-    std::latch starting(3);
-    std::latch stopping(3);
-    builder_.add("before", recorded("before"));
-    builder_.group("group", [&](HostBuilder::Group& group) {
-        for (const std::string name : {"a", "b", "c"}) {
-            group.add(name, scripted(
-                                [&](std::stop_token) -> Result<void> {
-                                    starting.arrive_and_wait();
-                                    diary_.add("start");
-                                    return {};
-                                },
-                                [&](Deadline) -> Result<void> {
-                                    stopping.arrive_and_wait();
-                                    diary_.add("stop");
-                                    return {};
-                                }));
-        }
-    });
-    builder_.add("after", recorded("after"));
-    stop_when_started();
-    EXPECT_EQ(run(), kExitClean);
-    EXPECT_THAT(diary_.entries(),
-                ElementsAre("start before", "start", "start", "start", "start after", "stop after",
-                            "stop", "stop", "stop", "stop before"));
-}
-
-TEST_F(GroupTest, ServicesOutsideGroupsDoNotOverlap) {
-    std::atomic<int> under_way = 0;
-    for (const std::string name : {"a", "b", "c"}) {
-        builder_.add(name, scripted(
-                               [&](std::stop_token) -> Result<void> {
-                                   EXPECT_EQ(++under_way, 1);
-                                   std::this_thread::yield();
-                                   --under_way;
-                                   return {};
-                               },
-                               [](Deadline) -> Result<void> { return {}; }));
-    }
-    stop_when_started();
-    EXPECT_EQ(run(), kExitClean);
-}
 
 TEST_F(GroupTest, AFailureInsideAbortsTheOthersAndRollsBackOnce) {
     std::latch waiting(1);
@@ -274,21 +229,6 @@ TEST_F(GroupTest, TheOutermostStartsFirstAndStopsAfterTheStop) {
     EXPECT_THAT(diary_.entries(),
                 ElementsAre("starting", "start admin", "start a", "start b", "started", "stopping",
                             "stop b", "stop a", "stopped", "stop admin"));
-}
-
-TEST_F(GroupTest, TheCallerMayCancelTheStart) {
-    std::stop_source caller;
-    builder_.add("a", recorded("a"));
-    builder_.add("b", scripted(
-                          [&](std::stop_token aborted) -> Result<void> {
-                              caller.request_stop();
-                              EXPECT_TRUE(aborted.stop_requested());
-                              return fail(Code::cancelled, "aborted");
-                          },
-                          [](Deadline) -> Result<void> { return {}; }));
-    EXPECT_EQ(run(caller.get_token()), kExitClean);
-    EXPECT_THAT(diary_.entries(), ElementsAre("start a", "stop a"));
-    EXPECT_EQ(rig_.lifetime.cause(), "cancelled by the caller");
 }
 
 }  // namespace

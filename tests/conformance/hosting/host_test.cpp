@@ -283,6 +283,54 @@ TEST_F(Host, ServesUnreadyThroughTheDrainDelayBeforeAnythingStops) {
     EXPECT_GE(stopped - asked, 3s);
 }
 
+TEST_F(Host, AFailedStartDoesNotDrain) {
+    const SteadyTime began = now();
+    record("a", fail(Code::internal, "no"));
+    // Time stands still: a drain would never end.
+    EXPECT_EQ(run({.drain_delay = 3s}), hosting::kExitStartFailed);
+    EXPECT_EQ(now() - began, 0s);
+}
+
+TEST_F(Host, TheWatchdogLooksAtTheStopAsWell) {
+    std::vector<std::string> stalled;
+    script("slow", {.stop = [&](Deadline) -> Result<void> {
+               process_.clock.sleep_for(35s, {});
+               stalled = process_.watchdog.stalled();
+               return {};
+           }});
+    record("quick");
+    stop_when_started();
+    logging::Capture log;
+    run_while_time_passes({.stop_timeout = 60s, .service_stop_timeout = 60s});
+    EXPECT_THAT(stalled, ElementsAre("stopping service `slow`"));
+    EXPECT_EQ(process_.watchdog.misses(), 1);
+    EXPECT_THAT(log.text(), HasSubstr("\"loop\":\"stopping service `slow`\""));
+    EXPECT_THAT(process_.watchdog.stalled(), IsEmpty());
+}
+
+TEST_F(Host, TheStopOfAGroupNamesThoseThatHang) {
+    std::latch stopping(3);  // No time passes before all have their limits.
+    builder_.group("group", [&](hosting::HostBuilder::Group& group) {
+        for (const std::string name : {"a", "b", "c"}) {
+            group.add(name, [&, name] {
+                return std::make_unique<Scripted>(
+                    Scripted::Script{.stop = [&, name](Deadline limit) -> Result<void> {
+                        EXPECT_EQ(limit.remaining(process_.clock), 10s);
+                        stopping.arrive_and_wait();
+                        if (name != "b") {
+                            process_.clock.sleep_for(10h, forced_.get_token());
+                        }
+                        return {};
+                    }});
+            });
+        }
+    });
+    stop_when_started();
+    logging::Capture log;
+    EXPECT_EQ(run_while_time_passes({.stop_timeout = 30s}), hosting::kExitStopTimedOut);
+    EXPECT_THAT(log.text(), HasSubstr("\"while\":\"stopping services `a`, `c`\""));
+}
+
 TEST_F(Host, CallbacksAllRunThoughEachThrows) {
     for (const Phase phase : {Phase::starting, Phase::started, Phase::stopping, Phase::stopped}) {
         for (int i = 0; i < 3; ++i) {
@@ -337,6 +385,15 @@ TEST_F(Host, StartsInAGroupTrulyOverlap) {
     });
     stop_when_started();
     EXPECT_EQ(run(), hosting::kExitClean);
+}
+
+TEST_F(Host, WhatAFactoryThrowsIsKnownByItsText) {
+    builder_.add("a", []() -> std::unique_ptr<hosting::HostedService> {
+        throw std::runtime_error("port 8080 is taken");
+    });
+    logging::Capture log;
+    EXPECT_EQ(run(), hosting::kExitStartFailed);
+    EXPECT_THAT(log.text(), HasSubstr("unexpected std::runtime_error: port 8080 is taken"));
 }
 
 TEST_F(Host, RefusesDuplicateNamesAndListsThem) {
