@@ -24,7 +24,7 @@ PollingWorker::PollingWorker(std::string name, Context& context, Options options
                                           "How long a run of a polling worker takes.",
                                           {{"worker", this->name()}})),
       alarm_(context.clock) {
-    options_.backoff.cap = std::min(options_.backoff.cap, options_.interval);
+    options_.backoff.cap = std::min(options_.backoff.cap, options_.interval.now());
     options_.backoff.floor = std::min(options_.backoff.floor, options_.backoff.cap);
 }
 
@@ -62,6 +62,7 @@ void PollingWorker::succeeded() {
 void PollingWorker::failed(const Error& error) {
     failures_.increment();
     ++failures_in_a_row_;
+    context().lifetime.record_error(name(), error, context().clock.now());
     report(health::Status::degraded, "last run failed: " + std::string(to_string(error.code)));
     const SteadyTime now = context().clock.steady_now();
     if (failing_with_ == error.code && now < next_log_) {
@@ -96,9 +97,7 @@ void PollingWorker::wait_interval(const std::stop_token& stop) {
     const double factor = 1.0 + options_.jitter * (2.0 * random_unit() - 1.0);
     wait(
         [this, factor] {
-            const auto interval =
-                options_.interval_now ? options_.interval_now() : options_.interval;
-            return std::chrono::duration_cast<milliseconds>(interval * factor);
+            return std::chrono::duration_cast<milliseconds>(options_.interval.now() * factor);
         },
         stop);
 }

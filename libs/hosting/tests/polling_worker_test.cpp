@@ -83,9 +83,7 @@ protected:
 
 TEST_F(PollingWorkerTest, FollowsAnIntervalThatAReloadShortens) {
     std::atomic<int> seconds = 300;
-    start({.interval = 300s,
-           .jitter = 0,
-           .interval_now = [&] { return std::chrono::seconds{seconds}; }},
+    start({.interval = [&] { return std::chrono::seconds{seconds}; }, .jitter = 0},
           [](auto) { return Next::wait; });
     pass(60s, 500ms);
     EXPECT_EQ(runs_.size(), 1U);

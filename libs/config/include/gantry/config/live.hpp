@@ -16,7 +16,7 @@ namespace gantry::config {
 ///
 /// ```
 /// App(const config::Live<Options>& live, hosting::Context& context);
-/// .interval_now = [this] { return live_.get()->orders.sync.interval; }
+/// hosting::Interval interval = [this] { return live_.get()->orders.sync.interval; };
 /// ```
 template <class Options>
 class Live {

@@ -3,6 +3,7 @@
 #include "gantry/base/backoff.hpp"
 #include "gantry/hosting/alarm.hpp"
 #include "gantry/hosting/background_service.hpp"
+#include "gantry/hosting/interval.hpp"
 
 #include <chrono>
 #include <functional>
@@ -18,14 +19,12 @@ namespace gantry::hosting {
 class PollingWorker : public BackgroundService {
 public:
     struct Options {
-        std::chrono::milliseconds interval{
-            5'000};                 ///< From the end of one run to the start of the next.
+        /// From the end of one run to the start of the next. One that may change is asked for again
+        /// in the course of a wait, so that a shorter one ends a long wait within seconds.
+        Interval interval{std::chrono::milliseconds{5'000}};
         double jitter = 0.1;        ///< Each interval is drawn from interval × (1 ± jitter).
         Backoff::Limits backoff{};  ///< After errors; its cap is at most the interval.
         bool run_at_start = true;   ///< Whether the first run waits for an interval.
-        /// The interval as it is now, if it may change by a reload: asked for every wait and again
-        /// in its course, so that a shorter one ends a long wait within seconds.
-        std::function<std::chrono::milliseconds()> interval_now{};
     };
 
     PollingWorker(std::string name, Context& context, Options options);
