@@ -158,5 +158,71 @@ TEST(ChannelChurn, CallsThatGiveUpLoseNothingAndInventNothing) {
     EXPECT_EQ(read, written);
 }
 
+// Long enough for a thread that has begun to wait to be asleep; too short only weakens the test.
+void let_it_sleep(const std::atomic<bool>& begun) {
+    for (int i = 0; i < 200 || !begun; ++i) {
+        std::this_thread::yield();
+    }
+}
+
+TEST(ChannelChurn, AWakeUpForACancelledReaderGoesToTheNextOne) {
+    for (int round = 0; round < 200; ++round) {
+        Ints channel;
+        std::stop_source stop;
+        std::atomic<bool> first = false;
+        std::atomic<bool> second = false;
+        std::atomic<int> got = 0;
+        std::jthread cancelled([&] {
+            first = true;
+            got += channel.read(stop.get_token()) ? 1 : 0;
+        });
+        let_it_sleep(first);
+        std::jthread patient([&] {
+            second = true;
+            const auto item = channel.read({}, Deadline::after(5s));
+            got += item ? 1 : 0;
+        });
+        let_it_sleep(second);
+        channel.try_write(1);
+        stop.request_stop();
+        cancelled.join();
+        if (got == 1) {
+            channel.close();
+        }
+        patient.join();
+        ASSERT_EQ(got, 1);
+    }
+}
+
+TEST(ChannelChurn, AWakeUpForACancelledWriterGoesToTheNextOne) {
+    for (int round = 0; round < 200; ++round) {
+        Ints channel({.capacity = 1});
+        channel.try_write(0);
+        std::stop_source stop;
+        std::atomic<bool> first = false;
+        std::atomic<bool> second = false;
+        std::atomic<int> written = 0;
+        std::jthread cancelled([&] {
+            first = true;
+            written += channel.write(1, stop.get_token()) == WriteOutcome::written ? 1 : 0;
+        });
+        let_it_sleep(first);
+        std::jthread patient([&] {
+            second = true;
+            const auto outcome = channel.write(2, {}, Deadline::after(5s));
+            written += outcome == WriteOutcome::written ? 1 : 0;
+        });
+        let_it_sleep(second);
+        EXPECT_EQ(*channel.try_read(), 0);
+        stop.request_stop();
+        cancelled.join();
+        if (written == 1) {
+            channel.close();
+        }
+        patient.join();
+        ASSERT_EQ(written, 1);
+    }
+}
+
 }  // namespace
 }  // namespace gantry::channel
