@@ -5,6 +5,7 @@
 #include "public_api.hpp"
 
 #include "gantry/admin/server.hpp"
+#include "gantry/otlp/exporter.hpp"
 #include "gantry/rpc/server.hpp"
 
 #include <google/protobuf/descriptor.h>
@@ -32,20 +33,23 @@ RestApi make_api() {
 
 }  // namespace
 
-App::App(const Options& options, hosting::Context& context)
-    : options_(options),
+App::App(const config::Live<Options>& live, hosting::Context& context)
+    : live_(live),
+      options_(*live.get()),
       context_(context),
       api_(make_api()),
-      backends_(options.backends),
+      backends_(options_.backends),
       front_(api_, backends_, context.metrics,
-             {options.http.max_in_flight, options.http.call_timeout}),
-      proxy_(backends_, options.http.call_timeout) {}
+             {options_.http.max_in_flight, options_.http.call_timeout}),
+      proxy_(backends_, options_.http.call_timeout) {}
 
 void App::compose(hosting::HostBuilder& host) {
-    host.add("admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
+    host.add_outermost(
+        "admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
+    otlp::add_exporter(host, context_, [this] { return live_.get()->tracing; });
     host.add("backend-monitor", [this] {
-        return std::make_unique<BackendMonitor>(context_, backends_,
-                                                options_.backends.probe_interval);
+        return std::make_unique<BackendMonitor>(
+            context_, backends_, [this] { return live_.get()->backends.probe_interval; });
     });
     host.add("grpc", [this] {
         std::vector<std::string> names;

@@ -6,6 +6,7 @@
 #include "options.hpp"
 #include "rest_api.hpp"
 
+#include "gantry/config/live.hpp"
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/host.hpp"
 
@@ -22,12 +23,13 @@ public:
     using Options = gateway::Options;
 
     /// Throws if the REST mapping of the linked protos cannot work.
-    App(const Options& options, hosting::Context& context);
+    App(const config::Live<Options>& live, hosting::Context& context);
 
     void compose(hosting::HostBuilder& host);
 
 private:
-    const Options& options_;
+    const config::Live<Options>& live_;
+    Options options_;  // of the start
     hosting::Context& context_;
     RestApi api_;
     Backends backends_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <latch>
 #include <string>
+#include <utility>
 
 namespace gantry::gateway {
 namespace {
@@ -35,8 +36,10 @@ BackendState state_of(const Question& question) {
 }  // namespace
 
 BackendMonitor::BackendMonitor(hosting::Context& context, Backends& backends,
-                               std::chrono::milliseconds interval)
-    : BackgroundService("backend-monitor", context), backends_(backends), interval_(interval) {
+                               hosting::Interval interval)
+    : BackgroundService("backend-monitor", context),
+      backends_(backends),
+      interval_(std::move(interval)) {
     for (std::size_t i = 0; i < kBackendCount; ++i) {
         const bool readiness = static_cast<BackendId>(i) == BackendId::queue_worker;
         reporters_[i] = &context.health.reporter(std::string(kBackendNames[i]), readiness);
@@ -54,7 +57,7 @@ Result<void> BackendMonitor::execute(std::stop_token stop) {
     while (!stop.stop_requested()) {
         const bool all_serve = ask_all();
         beat();
-        context().clock.sleep_for(all_serve ? interval_ : interval_ / 4, stop);
+        context().clock.sleep_for(interval_.now() / (all_serve ? 1 : 4), stop);
     }
     return {};
 }

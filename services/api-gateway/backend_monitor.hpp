@@ -4,6 +4,7 @@
 
 #include "gantry/health/registry.hpp"
 #include "gantry/hosting/background_service.hpp"
+#include "gantry/hosting/interval.hpp"
 
 #include <array>
 #include <chrono>
@@ -17,8 +18,7 @@ namespace gantry::gateway {
 /// gateway would only refuse connections. A backend that is away shows as Degraded.
 class BackendMonitor final : public hosting::BackgroundService {
 public:
-    BackendMonitor(hosting::Context& context, Backends& backends,
-                   std::chrono::milliseconds interval);
+    BackendMonitor(hosting::Context& context, Backends& backends, hosting::Interval interval);
     ~BackendMonitor() override;
 
 protected:
@@ -29,7 +29,7 @@ private:
     bool ask_all();
 
     Backends& backends_;
-    const std::chrono::milliseconds interval_;
+    const hosting::Interval interval_;
     std::array<health::Reporter*, kBackendCount> reporters_{};
     bool found_queue_worker_ = false;
 };

@@ -140,14 +140,14 @@ const PublicMethod* Backends::method(std::string_view path) const {
 std::shared_ptr<PendingCall> start_call(
     const PublicMethod& method, const std::string& path, std::unique_ptr<pb::Message> request,
     std::unique_ptr<pb::Message> answer, Deadline deadline, const tracing::TraceContext& trace,
-    std::string_view tracestate, std::function<void(Result<std::unique_ptr<pb::Message>>)> done) {
+    std::function<void(Result<std::unique_ptr<pb::Message>>)> done) {
     auto call = std::make_shared<PendingCall>();
     call->request_ = std::move(request);
     call->answer_ = std::move(answer);
     call->context_.set_deadline(wall_deadline(deadline));
     call->context_.AddMetadata("traceparent", trace.traceparent());
-    if (!tracestate.empty()) {
-        call->context_.AddMetadata("tracestate", std::string(tracestate));
+    if (!trace.state.empty()) {
+        call->context_.AddMetadata("tracestate", trace.state);
     }
     grpc::TemplatedGenericStub<pb::Message, pb::Message> stub(method.backend->channel());
     stub.UnaryCall(&call->context_, path, grpc::StubOptions(), call->request_.get(),

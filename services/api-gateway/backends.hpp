@@ -97,7 +97,7 @@ private:
     friend std::shared_ptr<PendingCall> start_call(
         const PublicMethod&, const std::string&, std::unique_ptr<google::protobuf::Message>,
         std::unique_ptr<google::protobuf::Message>, Deadline, const tracing::TraceContext&,
-        std::string_view, std::function<void(Result<std::unique_ptr<google::protobuf::Message>>)>);
+        std::function<void(Result<std::unique_ptr<google::protobuf::Message>>)>);
 
     grpc::ClientContext context_;
     std::unique_ptr<google::protobuf::Message> request_;
@@ -110,7 +110,7 @@ std::shared_ptr<PendingCall> start_call(
     const PublicMethod& method, const std::string& path,
     std::unique_ptr<google::protobuf::Message> request,
     std::unique_ptr<google::protobuf::Message> answer, Deadline deadline,
-    const tracing::TraceContext& trace, std::string_view tracestate,
+    const tracing::TraceContext& trace,
     std::function<void(Result<std::unique_ptr<google::protobuf::Message>>)> done);
 
 /// What a failed call means to a caller. An error that a service made passes through; one that

@@ -5,11 +5,12 @@
 
 #include "gantry/base/ensure.hpp"
 #include "gantry/logging/log.hpp"
-#include "gantry/tracing/trace.hpp"
+#include "gantry/tracing/span.hpp"
 
 #include <google/protobuf/message.h>
 
 #include <array>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -78,9 +79,10 @@ bool is_json(std::string_view content_type) {
     return utf8;
 }
 
-tracing::TraceContext trace_of(const HttpRequest& request) {
-    const auto parent = tracing::parse_traceparent(request.traceparent);
-    return parent ? parent->child() : tracing::start_trace();
+tracing::Span span_of(const HttpRequest& request) {
+    return {"HTTP request", tracing::SpanKind::server,
+            tracing::parse_trace(request.traceparent, request.tracestate)
+                .value_or(tracing::TraceContext{})};
 }
 
 }  // namespace
@@ -99,6 +101,7 @@ struct Front::Exchange {
     tracing::TraceContext trace;
     std::chrono::steady_clock::time_point start;
     std::size_t route = 0;
+    std::shared_ptr<tracing::Span> span = {};  // if anybody records it
 
     [[nodiscard]] HttpResponse refuse(int status, Error error) const {
         return problem(status, error, {path, trace.trace_id_hex()});
@@ -135,8 +138,12 @@ Front::Front(const RestApi& api, const Backends& backends, metrics::Registry& me
 Front::~Front() = default;
 
 std::shared_ptr<PendingCall> Front::handle(const HttpRequest& request, Answer answer) {
-    Exchange exchange{std::move(answer), std::string(request.path), trace_of(request),
+    auto span = span_of(request);
+    Exchange exchange{std::move(answer), std::string(request.path), span.context(),
                       std::chrono::steady_clock::now(), api_.size()};
+    if (span.recorded()) {
+        exchange.span = std::make_shared<tracing::Span>(std::move(span));
+    }
     Router::Match match;
     if (auto response = answer_here(request, exchange, match)) {
         finish(exchange, std::move(*response));
@@ -218,14 +225,14 @@ std::shared_ptr<PendingCall> Front::call(const HttpRequest& request, const Route
         return nullptr;
     }
     const tracing::TraceContext trace = exchange.trace;
-    return start_call(
-        *methods_[match.route], route.grpc_path(), std::move(*message), route.make_answer(),
-        Deadline::after(limits_.call_timeout), trace, request.tracestate,
-        [this, &route, exchange = std::move(exchange)](
-            Result<std::unique_ptr<google::protobuf::Message>> answer) {
-            finish(exchange, answer ? route.write(**answer) : exchange.refuse(answer.error()));
-            leave();
-        });
+    return start_call(*methods_[match.route], route.grpc_path(), std::move(*message),
+                      route.make_answer(), Deadline::after(limits_.call_timeout), trace,
+                      [this, &route, exchange = std::move(exchange)](
+                          Result<std::unique_ptr<google::protobuf::Message>> answer) {
+                          finish(exchange,
+                                 answer ? route.write(**answer) : exchange.refuse(answer.error()));
+                          leave();
+                      });
 }
 
 void Front::finish(const Exchange& exchange, HttpResponse response) {
@@ -244,6 +251,15 @@ void Front::finish(const Exchange& exchange, HttpResponse response) {
     if (logging::enabled(logging::Level::debug)) {
         const tracing::ScopedTrace scope(exchange.trace);
         logging::debug("answered", {{"route", counters.label}, {"status", response.status}});
+    }
+    if (exchange.span) {
+        exchange.span->rename(counters.label);
+        exchange.span->set("http.route", counters.label);
+        exchange.span->set("http.response.status_code", response.status);
+        if (response.status >= 500) {
+            exchange.span->fail(Code::internal);
+        }
+        exchange.span->end();
     }
     response.headers.emplace_back("traceparent", exchange.trace.traceparent());
     exchange.answer(std::move(response));

@@ -1,13 +1,15 @@
 #include "grpc_proxy.hpp"
 
 #include "gantry/rpc/status.hpp"
-#include "gantry/tracing/trace.hpp"
+#include "gantry/rpc/unary.hpp"
+#include "gantry/tracing/span.hpp"
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace gantry::gateway {
@@ -79,16 +81,19 @@ private:
 
     void pass_trace(const grpc::GenericCallbackServerContext& incoming) {
         const auto& metadata = incoming.client_metadata();
-        tracing::TraceContext trace;
-        if (const auto found = metadata.find("traceparent"); found != metadata.end()) {
-            const std::string_view header(found->second.data(), found->second.size());
-            trace = tracing::parse_traceparent(header).value_or(trace);
-        }
-        context_.AddMetadata("traceparent", trace.child().traceparent());
-        if (const auto found = metadata.find("tracestate"); found != metadata.end()) {
-            context_.AddMetadata("tracestate",
-                                 std::string(found->second.data(), found->second.size()));
-        }
+        const auto header = [&](const char* name) {
+            const auto found = metadata.find(name);
+            return found == metadata.end()
+                       ? std::string_view()
+                       : std::string_view(found->second.data(), found->second.size());
+        };
+        const std::string method = incoming.method();
+        span_ = rpc::detail::begin_span(
+            method.starts_with('/') ? method.substr(1) : method,
+            tracing::parse_trace(header("traceparent"), header("tracestate"))
+                .value_or(tracing::TraceContext{}));
+        const tracing::ScopedTrace scope(span_->context());
+        rpc::propagate_trace(context_);
     }
 
     void caller_read(bool ok) {
@@ -135,11 +140,11 @@ private:
     void backend_done(const grpc::Status& status) {
         const bool by_service =
             rpc::has_details(status) && status.error_code() != grpc::StatusCode::CANCELLED;
-        if (status.ok() || by_service) {
-            up_.Finish(status);
-        } else {
-            up_.Finish(rpc::to_status(explain(status, method_)));
-        }
+        const auto told =
+            status.ok() || by_service ? status : rpc::to_status(explain(status, method_));
+        rpc::detail::note_status(*span_, told);
+        span_->end();
+        up_.Finish(told);
     }
 
     void release_write() {
@@ -150,6 +155,7 @@ private:
     }
 
     const PublicMethod& method_;
+    std::optional<tracing::Span> span_;
     grpc::ClientContext context_;
     ByteBuffer request_;
     ByteBuffer answer_;

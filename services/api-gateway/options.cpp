@@ -41,7 +41,8 @@ void BackendOptions::bind(config::Binder& binder) {
     binder
         .add("backends.probe_interval", probe_interval,
              "between two looks at a service's health; four times as often until it is found")
-        .range(100, 600'000);
+        .range(100, 600'000)
+        .reloadable();
 }
 
 void Options::bind(config::Binder& binder) {
@@ -49,6 +50,7 @@ void Options::bind(config::Binder& binder) {
     http.bind(binder);
     grpc.bind(binder);
     backends.bind(binder);
+    tracing.bind(binder);
 }
 
 }  // namespace gantry::gateway

@@ -3,6 +3,7 @@
 #include "gantry/admin/server.hpp"
 #include "gantry/base/units.hpp"
 #include "gantry/config/binder.hpp"
+#include "gantry/otlp/options.hpp"
 #include "gantry/rpc/server.hpp"
 
 #include <chrono>
@@ -42,6 +43,7 @@ struct Options {
     HttpOptions http;
     rpc::ServerOptions grpc;
     BackendOptions backends;
+    otlp::Options tracing;
     void bind(config::Binder& binder);
 };
 

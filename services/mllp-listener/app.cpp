@@ -1,5 +1,6 @@
 #include "app.hpp"
 
+#include "gantry/otlp/exporter.hpp"
 #include "gantry/postgres/schema.hpp"
 #include "hl7_api.hpp"
 #include "listener.hpp"
@@ -10,8 +11,10 @@
 namespace gantry::mllp {
 namespace {
 
-postgres::Options named(postgres::Options options) {
-    options.application_name = App::kName;
+App::Options named(const config::Live<App::Options>& live) {
+    App::Options options = *live.get();
+    options.postgres.application_name = App::kName;
+    options.postgres.url_now = [&live] { return live.get()->postgres.url; };
     return options;
 }
 
@@ -33,13 +36,15 @@ void App::Options::bind(config::Binder& binder) {
     grpc.bind(binder);
     postgres.bind(binder);
     mllp.bind(binder);
+    tracing.bind(binder);
     binder.add("kafka.topic_prefix", topic_prefix, "First part of every topic's name.").required();
 }
 
-App::App(const Options& settings, hosting::Context& shared)
-    : options(settings),
+App::App(const config::Live<Options>& now, hosting::Context& shared)
+    : live(now),
+      options(named(now)),
       context(shared),
-      pool(named(options.postgres), shared.metrics),
+      pool(options.postgres, shared.metrics),
       store_pool(for_store(options.postgres, options.mllp), shared.metrics),
       store(store_pool, options.mllp.store_wait),
       intake(options.mllp, options.topic_prefix, shared.clock),
@@ -49,9 +54,12 @@ void App::compose(hosting::HostBuilder& host) {
     if (auto added = context.health.add(postgres::readiness_check(pool)); !added) {
         context.lifetime.fault("postgres", added.error());
     }
-    host.add("admin", [this] { return std::make_unique<admin::Server>(options.admin, context); });
-    host.add("hl7-maintenance",
-             [this] { return std::make_unique<Maintenance>(options.mllp, context, pool); });
+    host.add_outermost("admin",
+                       [this] { return std::make_unique<admin::Server>(options.admin, context); });
+    otlp::add_exporter(host, context, [this] { return live.get()->tracing; });
+    host.add("hl7-maintenance", [this] {
+        return std::make_unique<Maintenance>([this] { return live.get()->mllp; }, context, pool);
+    });
     host.add("hl7-committer", [this] {
         auto made = std::make_unique<Committer>(options.mllp, context, store, intake, metrics);
         committer = made.get();

@@ -3,6 +3,7 @@
 #include "committer.hpp"
 #include "gantry/admin/server.hpp"
 #include "gantry/hosting/run.hpp"
+#include "gantry/otlp/options.hpp"
 #include "gantry/postgres/pool.hpp"
 #include "gantry/rpc/server.hpp"
 #include "intake.hpp"
@@ -27,15 +28,17 @@ struct App {
         rpc::ServerOptions grpc;
         postgres::Options postgres;
         mllp::Options mllp;
+        otlp::Options tracing;
         std::string topic_prefix = "gantry";
         void bind(config::Binder& binder);
         [[nodiscard]] std::vector<config::Fault> validate() const { return mllp.validate(); }
     };
 
-    App(const Options& settings, hosting::Context& shared);
+    App(const config::Live<Options>& now, hosting::Context& shared);
     void compose(hosting::HostBuilder& host);
 
-    Options options;
+    const config::Live<Options>& live;
+    Options options;  // of the start
     hosting::Context& context;
     postgres::Pool pool;        // the API's and the maintenance's
     postgres::Pool store_pool;  // the committers': no other work keeps them waiting

@@ -3,6 +3,7 @@
 #include "gantry/hl7/acknowledgement.hpp"
 #include "gantry/hosting/channel_meter.hpp"
 #include "gantry/logging/log.hpp"
+#include "gantry/tracing/span.hpp"
 
 #include <pthread.h>
 #include <algorithm>
@@ -20,6 +21,22 @@ constexpr Backoff::Limits kStoreBackoff{100ms, 2'000ms, 20ms};
 // Also the thread's, so within its fifteen characters.
 std::string lane_name(int index) {
     return "hl7-commit-" + std::to_string(index);
+}
+
+tracing::TraceContext trace_of(const NewMessage& message) {
+    return tracing::parse_traceparent(message.traceparent).value_or(tracing::TraceContext{});
+}
+
+/// The span of a message, from its receipt to its answer: the root of its trace.
+void tell(const NewMessage& message, const tracing::TraceContext& trace, std::string_view label,
+          std::string_view ack_code) {
+    auto span = tracing::Span::of("receive HL7", tracing::SpanKind::server, trace);
+    if (span.recorded()) {
+        span.started_at(message.received_at);
+        span.set("gantry.hl7.code", label);
+        span.set("gantry.hl7.ack", ack_code);
+        span.set("gantry.hl7.message_id", message.id.to_string());
+    }
 }
 
 const NewMessage& message_of(const Work& work) {
@@ -226,13 +243,17 @@ void Committer::close_hopeless(Works& works, bool go_on, std::vector<Completion>
 
 void Committer::refuse(const Work& work, const Error& error, std::vector<Completion>& completions) {
     const auto& message = message_of(work);
+    const auto trace = trace_of(message);
+    const tracing::ScopedTrace scope(trace);
     logging::error("a message cannot be stored", error,
                    {{"message_id", message.id}, {"size", message.raw.size()}});
     const auto entry = Intake::quarantine(message);
     const Quarantined* const item = &entry;
     quarantine({&item, 1});
     auto decision = intake_->refuse(message);
-    metrics_->answered(intake_->code_label(message.message_code), decision.answer_code);
+    const auto label = intake_->code_label(message.message_code);
+    tell(message, trace, label, decision.answer_code);
+    metrics_->answered(label, decision.answer_code);
     completions.push_back(
         {work.connection, work.sequence, work.bytes(), std::move(decision.answer)});
 }
@@ -293,8 +314,10 @@ Completion Committer::accept(const Work& work, Stored stored) {
     if (stored.duplicate) {
         metrics_->duplicates.increment();
     }
+    const auto label = intake_->code_label(message.message_code);
+    tell(message, trace_of(message), label, message.ack_code);
     metrics_->stored(message.facility);
-    metrics_->answered(intake_->code_label(message.message_code), message.ack_code);
+    metrics_->answered(label, message.ack_code);
     const auto kind = stored.ack.empty() ? Answer::Kind::none : Answer::Kind::bytes;
     return {work.connection, work.sequence, work.bytes(), Answer{kind, std::move(stored.ack)}};
 }

@@ -97,13 +97,16 @@ void Options::bind(config::Binder& binder) {
         "mllp.facilities", facilities,
         "Sending facilities (MSH-4.1) with a metric label of their own; others are `other`.");
     binder.add("mllp.retention", retention, "How long messages and quarantine are kept.")
-        .range(86'400'000, 10LL * 366 * 86'400'000);
+        .range(86'400'000, 10LL * 366 * 86'400'000)
+        .reloadable();
     binder.add("mllp.dedup_window", dedup_window, "How long a message sent again is recognised.")
-        .range(60'000, 366LL * 86'400'000);
+        .range(60'000, 366LL * 86'400'000)
+        .reloadable();
     binder
         .add("mllp.maintenance_interval", maintenance_interval,
              "How often partitions are made and old rows purged.")
-        .range(1'000, 86'400'000);
+        .range(1'000, 86'400'000)
+        .reloadable();
 }
 
 std::vector<config::Fault> Options::validate() const {

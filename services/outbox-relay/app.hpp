@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/config/live.hpp"
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/host.hpp"
 #include "gantry/kafka/admin.hpp"
@@ -21,13 +22,14 @@ public:
         "Carries events and job wake-ups from PostgreSQL to Kafka, in order, none lost.";
     using Options = relay::Options;
 
-    App(const Options& options, hosting::Context& context);
+    App(const config::Live<Options>& live, hosting::Context& context);
 
     /// Admin port, topics, maintenance, the relay itself, gRPC, in start order.
     void compose(hosting::HostBuilder& host);
 
 private:
-    Options options_;
+    const config::Live<Options>& live_;
+    Options options_;  // of the start
     hosting::Context& context_;
     postgres::Pool pool_;
     std::unique_ptr<kafka::Admin> admin_;

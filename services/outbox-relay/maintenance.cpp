@@ -9,10 +9,11 @@ constexpr milliseconds kLimit{30'000};
 
 }  // namespace
 
-Maintenance::Maintenance(std::string name, hosting::Context& context, const RelayOptions& options,
-                         postgres::Pool& pool)
-    : PollingWorker(std::move(name), context, {.interval = options.maintenance_interval}),
-      options_(options),
+Maintenance::Maintenance(std::string name, hosting::Context& context,
+                         const config::Live<relay::Options>& live, postgres::Pool& pool)
+    : PollingWorker(std::move(name), context,
+                    {.interval = [&live] { return live.get()->relay.maintenance_interval; }}),
+      live_(live),
       pool_(pool),
       in_default_(context.metrics.gauge("gantry_outbox_default_partition_rows",
                                         "Rows outside of every day's partition; should be 0.")),
@@ -34,7 +35,7 @@ Result<hosting::PollingWorker::Next> Maintenance::run_once(std::stop_token) {
     }
     const auto rows =
         TRY(pool_.exec(Deadline::after(kLimit), "SELECT gantry.outbox_drop_published($1::interval)",
-                       {options_.keep_published}));
+                       {live_.get()->relay.keep_published}));
     if (const int dropped = rows.front().get<int>(0); dropped > 0) {
         dropped_.increment(dropped);
         logging::info("dropped published days of the outbox", {{"partitions", dropped}});

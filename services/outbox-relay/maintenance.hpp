@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/config/live.hpp"
 #include "gantry/hosting/polling_worker.hpp"
 #include "gantry/postgres/pool.hpp"
 #include "options.hpp"
@@ -12,15 +13,15 @@ namespace gantry::relay {
 /// only one session at a time do it, so every replica may try.
 class Maintenance final : public hosting::PollingWorker {
 public:
-    Maintenance(std::string name, hosting::Context& context, const RelayOptions& options,
-                postgres::Pool& pool);
+    Maintenance(std::string name, hosting::Context& context,
+                const config::Live<relay::Options>& live, postgres::Pool& pool);
     ~Maintenance() override { join(); }
 
 protected:
     Result<Next> run_once(std::stop_token stop) override;
 
 private:
-    const RelayOptions& options_;
+    const config::Live<relay::Options>& live_;
     postgres::Pool& pool_;
     metrics::Gauge& in_default_;
     metrics::Counter& dropped_;

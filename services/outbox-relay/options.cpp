@@ -41,25 +41,26 @@ void RelayOptions::bind(config::Binder& binder) {
     binder
         .add("relay.maintenance_interval", maintenance_interval,
              "How often partitions are made ahead and published days dropped")
-        .range(1'000, 86'400'000);
+        .range(1'000, 86'400'000)
+        .reloadable();
     binder
         .add("relay.keep_published", keep_published,
              "How long a published day of the ledger is kept")
-        .range(0, std::int64_t{366} * 86'400'000);
+        .range(0, std::int64_t{366} * 86'400'000)
+        .reloadable();
 }
 
 std::vector<config::Fault> RelayOptions::validate() const {
     std::vector<config::Fault> faults;
     if (poll_max_interval < poll_min_interval) {
         faults.push_back(
-            {"relay.poll_max_interval", "relay", "must not be less than relay.poll_min_interval"});
+            {"relay.poll_max_interval", "", "must not be less than relay.poll_min_interval"});
     }
     for (const auto& topic : topics) {
         if (topic.empty() || topic.size() > 249 || topic == "." || topic == ".." ||
             topic.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                     "0123456789._-") != std::string::npos) {
-            faults.push_back(
-                {"relay.topics", "relay", "each must be 1 to 249 of A-Z a-z 0-9 . _ -"});
+            faults.push_back({"relay.topics", "", "each must be 1 to 249 of A-Z a-z 0-9 . _ -"});
             break;
         }
     }
@@ -72,6 +73,7 @@ void Options::bind(config::Binder& binder) {
     postgres.bind(binder);
     kafka.bind(binder);
     relay.bind(binder);
+    tracing.bind(binder);
 }
 
 std::vector<config::Fault> Options::validate() const {

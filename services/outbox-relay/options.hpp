@@ -3,6 +3,7 @@
 #include "gantry/admin/server.hpp"
 #include "gantry/base/units.hpp"
 #include "gantry/kafka/options.hpp"
+#include "gantry/otlp/options.hpp"
 #include "gantry/postgres/options.hpp"
 #include "gantry/rpc/server.hpp"
 
@@ -39,6 +40,7 @@ struct Options {
     postgres::Options postgres;
     kafka::Options kafka;
     RelayOptions relay;
+    otlp::Options tracing;
 
     void bind(config::Binder& binder);
     [[nodiscard]] std::vector<config::Fault> validate() const;

@@ -253,7 +253,8 @@ Result<bool> PollingReader::finish_handover() {
     }
     const auto slot = handover_->slot.value_or(TRY(desk_.store.slot_name()));
     const auto state = TRY(desk_.store.slot_state(slot));
-    const auto stream = TRY(Replication::connect(desk_.options.postgres.url, "outbox-relay"));
+    const auto stream =
+        TRY(Replication::connect(desk_.options.postgres.current_url(), "outbox-relay"));
     // A slot that is gone meanwhile is made anew from this checkpoint's snapshot.
     const Checkpoint checkpoint{slot, TRY(stream->system_identifier()),
                                 state ? state->confirmed : 0, 0,

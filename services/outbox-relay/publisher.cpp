@@ -1,8 +1,10 @@
 #include "publisher.hpp"
 
 #include "gantry/logging/log.hpp"
+#include "gantry/tracing/span.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace gantry::relay {
 namespace {
@@ -17,6 +19,31 @@ kafka::ProducerSettings settings_of(const Options& options) {
     settings.queue_records = static_cast<std::size_t>(options.relay.inflight_records) + 1'000;
     settings.linger = options.relay.linger;
     return settings;
+}
+
+tracing::TraceContext trace_of(const kafka::Record& record) {
+    const auto header = kafka::find_header(record.headers, "traceparent");
+    return tracing::parse_traceparent(header.value_or("")).value_or(tracing::TraceContext{});
+}
+
+/// From the commit of a record that belongs to a trace to Kafka's acknowledgement; nothing if
+/// nobody records it.
+std::shared_ptr<tracing::Span> span_of(const Outgoing& outgoing) {
+    if (!tracing::recording()) {
+        return nullptr;
+    }
+    const auto trace = trace_of(outgoing.record);
+    if (!trace.sampled()) {
+        return nullptr;
+    }
+    auto span = std::make_shared<tracing::Span>("publish " + outgoing.record.topic,
+                                                tracing::SpanKind::producer, trace);
+    span->set("messaging.system", "kafka");
+    span->set("messaging.destination.name", outgoing.record.topic);
+    if (outgoing.committed != Instant{}) {
+        span->started_at(outgoing.committed);
+    }
+    return span;
 }
 
 }  // namespace
@@ -102,12 +129,23 @@ Result<bool> Publisher::send(const Outgoing& outgoing, Tracker::Ticket ticket) {
             break;
     }
     const auto* name = &*topic_names_.insert(topic).first;
-    const auto taken = producer_->produce(outgoing.record, [this, ticket, id = outgoing.outbox_id,
-                                                            name](const kafka::Delivery& delivery) {
-        received(delivery, ticket, id, name);
-    });
+    const auto span = span_of(outgoing);
+    const auto taken = producer_->produce(
+        outgoing.record,
+        [this, ticket, id = outgoing.outbox_id, name, span](const kafka::Delivery& delivery) {
+            if (span && delivery.outcome != kafka::Outcome::acknowledged) {
+                span->fail(delivery.error.code);
+            }
+            if (span) {
+                span->end();
+            }
+            received(delivery, ticket, id, name);
+        });
     if (taken) {
         return true;
+    }
+    if (span) {
+        span->drop();
     }
     switch (taken.error().code) {
         case Code::resource_exhausted:
@@ -200,6 +238,7 @@ Result<void> Publisher::park() {
         return {};
     }
     for (const auto& refused : refused_) {
+        const tracing::ScopedTrace scope(trace_of(refused.record));
         logging::warning("set a record aside that Kafka refuses", {{"position", refused.position},
                                                                    {"topic", refused.record.topic},
                                                                    {"reason", refused.reason}});

@@ -27,7 +27,7 @@ Result<std::optional<Checkpoint>> SlotRecovery::run(const std::optional<Checkpoi
                      {{"slot", slot_}, {"epoch", desk_.epoch}});
     desk_.report(health::Status::degraded, "making the replication slot");
     TRY(drop_old(stop));
-    auto stream = TRY(Replication::connect(desk_.options.postgres.url, "outbox-relay"));
+    auto stream = TRY(Replication::connect(desk_.options.postgres.current_url(), "outbox-relay"));
     TRY(stream->begin_create_slot(slot_));
     std::optional<CreatedSlot> created;
     while (!created && !stop.stop_requested()) {

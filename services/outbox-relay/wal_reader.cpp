@@ -58,7 +58,7 @@ Result<Ended> WalReader::run(const std::stop_token& stop) {
 
 Result<void> WalReader::prepare(const std::stop_token& stop) {
     slot_ = TRY(desk_.store.slot_name());
-    stream_ = TRY(Replication::connect(desk_.options.postgres.url, "outbox-relay"));
+    stream_ = TRY(Replication::connect(desk_.options.postgres.current_url(), "outbox-relay"));
     system_identifier_ = TRY(stream_->system_identifier());
     auto checkpoint = TRY(desk_.store.load_checkpoint());
     if (checkpoint && checkpoint->system_identifier != system_identifier_) {
@@ -79,7 +79,7 @@ Result<void> WalReader::prepare(const std::stop_token& stop) {
             return {};  // stopped
         }
         checkpoint = std::move(recovered);
-        stream_ = TRY(Replication::connect(desk_.options.postgres.url, "outbox-relay"));
+        stream_ = TRY(Replication::connect(desk_.options.postgres.current_url(), "outbox-relay"));
     }
     base_ = stored_ = checkpoint->end_lsn;
     skip_ = checkpoint->tx_index;

@@ -9,6 +9,7 @@
 #include "gantry/kafka/health.hpp"
 #include "gantry/orders/handlers.hpp"
 #include "gantry/orders/sync_worker.hpp"
+#include "gantry/otlp/exporter.hpp"
 #include "gantry/postgres/schema.hpp"
 #include "gantry/rpc/server.hpp"
 #include "job_api.hpp"
@@ -25,7 +26,9 @@
 namespace gantry::worker {
 namespace {
 
-Options named(Options options) {
+Options named(const config::Live<Options>& live) {
+    Options options = *live.get();
+    options.postgres.url_now = [&live] { return live.get()->postgres.url; };
     options.postgres.application_name = App::kName;
     if (options.kafka.client_id.empty()) {
         options.kafka.client_id = App::kName;
@@ -61,8 +64,9 @@ std::unique_ptr<kafka::Admin> make_admin(const kafka::Options& options) {
 
 }  // namespace
 
-App::App(const Options& options, hosting::Context& context)
-    : options_(named(options)),
+App::App(const config::Live<Options>& live, hosting::Context& context)
+    : live_(live),
+      options_(named(live)),
       context_(context),
       owner_(owner_name()),
       pool_(options_.postgres, context.metrics),
@@ -94,13 +98,15 @@ void App::compose(hosting::HostBuilder& host) {
     ENSURE(context_.health.add(kafka::readiness_check(*kafka_)), "the health check kafka is new");
     host.add_outermost(
         "admin", [this] { return std::make_unique<admin::Server>(options_.admin, context_); });
+    otlp::add_exporter(host, context_, [this] { return live_.get()->tracing; });
     host.add("maintenance", [this] {
         return std::make_unique<Maintenance>("maintenance", context_, handler_pool_,
-                                             options_.worker.maintain_every);
+                                             [this] { return live_.get()->worker.maintain_every; });
     });
     host.add("promoter", [this] {
-        return std::make_unique<jobs::Promoter>("promoter", context_, control_pool_,
-                                                options_.worker.promote_every);
+        return std::make_unique<jobs::Promoter>("promoter", context_, control_pool_, [this] {
+            return live_.get()->worker.promote_every;
+        });
     });
     host.add("rescuer", [this] {
         return std::make_unique<jobs::Rescuer>("rescuer", context_, options_.postgres,
@@ -110,7 +116,8 @@ void App::compose(hosting::HostBuilder& host) {
     if (!options_.sync.url.empty()) {
         host.add("order-sync", [this] {
             return std::make_unique<orders::OrderSyncWorker>("order-sync", context_, handler_pool_,
-                                                             *http_, options_.sync);
+                                                             *http_,
+                                                             [this] { return live_.get()->sync; });
         });
     }
     // Outlives the dispatcher, whose last runs still hold leases.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/config/live.hpp"
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/host.hpp"
 #include "gantry/http/client.hpp"
@@ -31,13 +32,14 @@ public:
         "Accepts jobs and orders, and runs jobs that Kafka wakes.";
     using Options = worker::Options;
 
-    App(const Options& options, hosting::Context& context);
+    App(const config::Live<Options>& live, hosting::Context& context);
 
     /// Admin port, upkeep, order sync, leases, dispatch, gRPC, in start order.
     void compose(hosting::HostBuilder& host);
 
 private:
-    Options options_;
+    const config::Live<Options>& live_;
+    Options options_;  // of the start
     hosting::Context& context_;
     std::string owner_;
     postgres::Pool pool_;  // the API's

@@ -1,6 +1,7 @@
 #include "dispatcher.hpp"
 
 #include "gantry/logging/log.hpp"
+#include "gantry/tracing/trace.hpp"
 #include "lease_keeper.hpp"
 
 #include <algorithm>
@@ -321,6 +322,8 @@ void Dispatcher::stop_all() {
         }
         left = parts_.work.runs.wait_until_none(in_handler, within(kAfterAsking));
         for (const auto& run : left) {
+            const tracing::ScopedTrace scope(tracing::parse_traceparent(run->task.job.traceparent)
+                                                 .value_or(tracing::TraceContext{}));
             logging::warning("a handler does not stop when asked to",
                              {{"job", run->task.job.id}, {"type", run->task.job.type}});
         }

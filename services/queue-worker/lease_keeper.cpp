@@ -1,6 +1,7 @@
 #include "lease_keeper.hpp"
 
 #include "gantry/logging/log.hpp"
+#include "gantry/tracing/trace.hpp"
 
 #include <map>
 #include <vector>
@@ -81,6 +82,9 @@ void LeaseKeeper::beat_leases() {
         const auto found = runs.find(lease.job);
         // One whose end was just written has no lease any more.
         if (found != runs.end() && !found->second->handler_ended) {
+            const tracing::ScopedTrace scope(
+                tracing::parse_traceparent(found->second->task.job.traceparent)
+                    .value_or(tracing::TraceContext{}));
             logging::warning("a lease was lost; its handler is told to stop", {{"job", lease.job}});
             found->second->stop.request_stop();
         }

@@ -3,14 +3,17 @@
 #include "gantry/hosting/polling_worker.hpp"
 #include "gantry/postgres/pool.hpp"
 
+#include <string>
+#include <utility>
+
 namespace gantry::worker {
 
 /// Makes partitions ahead and drops the days whose jobs' retention is over. Every replica may.
 class Maintenance final : public hosting::PollingWorker {
 public:
     Maintenance(std::string name, hosting::Context& context, postgres::Pool& pool,
-                milliseconds interval)
-        : PollingWorker(std::move(name), context, {.interval = interval}), pool_(pool) {}
+                hosting::Interval interval)
+        : PollingWorker(std::move(name), context, {.interval = std::move(interval)}), pool_(pool) {}
     ~Maintenance() override { join(); }
 
 protected:

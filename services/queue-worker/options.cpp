@@ -22,11 +22,13 @@ void WorkerOptions::bind(config::Binder& binder) {
              "Jobs of a worker that has not beaten for this long are given to another")
         .range(4'000, 600'000);
     binder.add("worker.promote_every", promote_every, "How often due jobs are looked for")
-        .range(10, 60'000);
+        .range(10, 60'000)
+        .reloadable();
     binder
         .add("worker.maintain_every", maintain_every,
              "How often partitions are made ahead and finished jobs dropped")
-        .range(1'000, 86'400'000);
+        .range(1'000, 86'400'000)
+        .reloadable();
 }
 
 void Options::bind(config::Binder& binder) {
@@ -36,6 +38,7 @@ void Options::bind(config::Binder& binder) {
     grpc.bind(binder);
     worker.bind(binder);
     sync.bind(binder);
+    tracing.bind(binder);
 }
 
 std::vector<config::Fault> Options::validate() const {

@@ -4,6 +4,7 @@
 #include "gantry/config/loader.hpp"
 #include "gantry/kafka/options.hpp"
 #include "gantry/orders/sync_worker.hpp"
+#include "gantry/otlp/options.hpp"
 #include "gantry/postgres/options.hpp"
 #include "gantry/rpc/server.hpp"
 
@@ -32,6 +33,7 @@ struct Options {
     rpc::ServerOptions grpc;
     WorkerOptions worker;
     orders::SyncOptions sync;
+    otlp::Options tracing;
     void bind(config::Binder& binder);
     [[nodiscard]] std::vector<config::Fault> validate() const;
 };

@@ -3,7 +3,7 @@
 #include "gantry/base/backoff.hpp"
 #include "gantry/base/units.hpp"
 #include "gantry/logging/log.hpp"
-#include "gantry/tracing/trace.hpp"
+#include "gantry/tracing/span.hpp"
 
 #include <utility>
 
@@ -67,6 +67,26 @@ jobs::Effects death_effects(const jobs::DeathHook& hook, const jobs::Runnable& j
     };
 }
 
+/// The run's span, in the trace of who enqueued the job.
+tracing::Span span_of(const jobs::Runnable& job) {
+    tracing::Span span(
+        "run " + job.type, tracing::SpanKind::consumer,
+        tracing::parse_traceparent(job.traceparent).value_or(tracing::TraceContext{}));
+    if (span.recorded()) {
+        span.set("gantry.job.id", job.id.to_string());
+        span.set("gantry.job.type", job.type);
+        span.set("gantry.queue", job.queue);
+        span.set("gantry.job.attempt", job.attempt + 1);
+    }
+    return span;
+}
+
+void note_outcome(tracing::Span& span, const Outcome& outcome) {
+    if (outcome.ending() == Ending::retrying || outcome.ending() == Ending::dead) {
+        span.fail(outcome.error().code);
+    }
+}
+
 jobs::Effects all_of(std::vector<jobs::Effects> effects) {
     return [effects = std::move(effects)](postgres::Transaction& transaction) -> Result<void> {
         for (const auto& effect : effects) {
@@ -88,13 +108,15 @@ void Runner::run(Task task) {
         return;
     }
     const auto& job = run->task.job;
-    const auto trace = tracing::parse_traceparent(job.traceparent);
-    const tracing::ScopedTrace scope(trace ? trace->child() : tracing::start_trace());
+    auto span = span_of(job);
+    const tracing::ScopedTrace scope(span.context());
     const auto* entry = handlers_.find(job.type);
     work_.metrics.started(job, run->started_at);
     auto ended = call_handler(entry, *run);
     work_.metrics.ran(job, clock_.steady_now() - run->started);
     work_.runs.handler_ended(*run);
+    note_outcome(span, ended.outcome);
+    span.end();
     write(run, std::move(ended), entry);
 }
 

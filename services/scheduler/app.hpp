@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/config/live.hpp"
 #include "gantry/hosting/context.hpp"
 #include "gantry/hosting/host.hpp"
 #include "gantry/postgres/pool.hpp"
@@ -19,13 +20,14 @@ public:
         "Makes jobs and events when their schedules say so, each once.";
     using Options = scheduler::Options;
 
-    App(const Options& options, hosting::Context& context);
+    App(const config::Live<Options>& live, hosting::Context& context);
 
     /// Admin port, ticker, upkeep, gRPC, in start order.
     void compose(hosting::HostBuilder& host);
 
 private:
-    const Options& options_;
+    const config::Live<Options>& live_;
+    Options options_;  // of the start
     hosting::Context& context_;
     postgres::Pool tick_pool_;  // one session with short timeouts, so that it cannot hold a shard
     postgres::Pool pool_;

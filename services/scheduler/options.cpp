@@ -9,6 +9,7 @@ void Options::bind(config::Binder& binder) {
     admin.bind(binder);
     grpc.bind(binder);
     postgres.bind(binder);
+    tracing.bind(binder);
     binder.add(
         "scheduler.schedules_file", schedules_file,
         "YAML file of schedules that are applied at start; empty for the built-in ones only");
@@ -29,7 +30,8 @@ void Options::bind(config::Binder& binder) {
     binder
         .add("scheduler.upkeep_interval", upkeep_interval,
              "how often partitions of fires are made ahead and dropped behind")
-        .range(1'000, 86'400'000);
+        .range(1'000, 86'400'000)
+        .reloadable();
 }
 
 std::vector<config::Fault> Options::validate() const {

@@ -2,6 +2,7 @@
 
 #include "gantry/admin/server.hpp"
 #include "gantry/config/loader.hpp"
+#include "gantry/otlp/options.hpp"
 #include "gantry/postgres/options.hpp"
 #include "gantry/rpc/server.hpp"
 
@@ -26,6 +27,7 @@ struct Options {
     rpc::ServerOptions grpc;
     postgres::Options postgres;
     TickerOptions ticker;
+    otlp::Options tracing;
     std::string schedules_file;
     milliseconds upkeep_interval{300'000};
 

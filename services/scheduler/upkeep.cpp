@@ -54,12 +54,14 @@ Result<void> apply_schedules(Store& store, const std::optional<std::vector<Defin
     return apply(store, "builtin", builtin, deadline);
 }
 
-Upkeep::Upkeep(const scheduler::Options& options, Store& store, hosting::Context& context)
+Upkeep::Upkeep(const config::Live<scheduler::Options>& live, Store& store,
+               hosting::Context& context)
     : PollingWorker("schedules", context,
-                    {.interval = options.upkeep_interval,
+                    {.interval = [&live] { return live.get()->upkeep_interval; },
                      .backoff = {.base = milliseconds{200}, .cap = milliseconds{5'000}}}),
-      options_(options),
-      store_(store) {}
+      live_(live),
+      store_(store),
+      reloads_(live.on_change([this](const scheduler::Options&) { wake(); })) {}
 
 Upkeep::~Upkeep() {
     join();
@@ -68,7 +70,7 @@ Upkeep::~Upkeep() {
 Result<Upkeep::Next> Upkeep::run_once(std::stop_token /*stop*/) {
     const auto limit = Deadline::after(kLimit, context().clock);
     TRY(store_.maintain(limit));
-    const auto file = TRY(file_schedules(options_.schedules_file));
+    const auto file = TRY(file_schedules(live_.get()->schedules_file));
     auto now = to_json(file.value_or(std::vector<Definition>{}));
     if (applied_ != now) {
         TRY(apply_schedules(store_, file, limit));

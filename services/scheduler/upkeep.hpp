@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gantry/config/live.hpp"
 #include "gantry/hosting/polling_worker.hpp"
 #include "options.hpp"
 #include "store.hpp"
@@ -16,17 +17,18 @@ namespace gantry::scheduler {
 /// in the health of `schedules`.
 class Upkeep final : public hosting::PollingWorker {
 public:
-    /// `options` and `store` must outlive the worker.
-    Upkeep(const scheduler::Options& options, Store& store, hosting::Context& context);
+    /// `live` and `store` must outlive the worker. A reload makes it look at the file at once.
+    Upkeep(const config::Live<scheduler::Options>& live, Store& store, hosting::Context& context);
     ~Upkeep() override;
 
 protected:
     Result<Next> run_once(std::stop_token stop) override;
 
 private:
-    const scheduler::Options& options_;
+    const config::Live<scheduler::Options>& live_;
     Store& store_;
     std::optional<std::string> applied_;  // the definitions as JSON
+    config::Live<scheduler::Options>::Subscription reloads_;
 };
 
 /// Applies a file's schedules, if there is a file, then the built-in ones whose names the file does

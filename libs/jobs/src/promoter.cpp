@@ -48,8 +48,8 @@ Result<std::size_t> promote_due(postgres::Pool& pool, int limit, Deadline deadli
 }
 
 Promoter::Promoter(std::string name, hosting::Context& context, postgres::Pool& pool,
-                   milliseconds interval)
-    : hosting::PollingWorker(std::move(name), context, {.interval = interval}),
+                   hosting::Interval interval)
+    : hosting::PollingWorker(std::move(name), context, {.interval = std::move(interval)}),
       pool_(pool),
       promoted_(context.metrics.counter("gantry_jobs_promoted_total",
                                         "Timers of scheduled and retrying jobs that came due")) {}

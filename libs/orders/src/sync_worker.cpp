@@ -4,7 +4,7 @@
 #include "gantry/base/ensure.hpp"
 #include "gantry/base/time.hpp"
 #include "gantry/logging/log.hpp"
-#include "gantry/tracing/trace.hpp"
+#include "gantry/tracing/span.hpp"
 #include "order_rows.hpp"
 
 #include <algorithm>
@@ -62,18 +62,29 @@ void SyncOptions::bind(config::Binder& binder) {
             return parsed ? std::string() : parsed.error().message;
         });
     binder.add("orders.sync.interval", interval, "Time between two runs of the order sync")
-        .range(100, 86'400'000);
+        .range(100, 86'400'000)
+        .reloadable();
     binder.add("orders.sync.batch_size", batch_size, "Orders that one run of the sync claims")
-        .range(1, 10'000);
-    binder.add("orders.sync.timeout", timeout, "Limit for posting one order").range(10, 300'000);
+        .range(1, 10'000)
+        .reloadable();
+    binder.add("orders.sync.timeout", timeout, "Limit for posting one order")
+        .range(10, 300'000)
+        .reloadable();
 }
 
 OrderSyncWorker::OrderSyncWorker(std::string name, hosting::Context& context, postgres::Pool& pool,
                                  http::Client& client, SyncOptions options)
-    : hosting::PollingWorker(std::move(name), context, {.interval = options.interval}),
+    : OrderSyncWorker(std::move(name), context, pool, client,
+                      [options = std::move(options)] { return options; }) {}
+
+OrderSyncWorker::OrderSyncWorker(std::string name, hosting::Context& context, postgres::Pool& pool,
+                                 http::Client& client, std::function<SyncOptions()> options_now)
+    : hosting::PollingWorker(std::move(name), context,
+                             {.interval = [options_now] { return options_now().interval; }}),
       pool_(pool),
       client_(client),
-      options_(std::move(options)),
+      options_now_(std::move(options_now)),
+      options_(options_now_()),
       health_(context.health.reporter("orders.sync", false)),
       synced_(context.metrics.counter("gantry_orders_synced_total",
                                       "Orders that the external system took")),
@@ -105,21 +116,26 @@ Result<std::vector<OrderSyncWorker::Claimed>> OrderSyncWorker::claim() {
 
 OrderSyncWorker::Answer OrderSyncWorker::post(const Claimed& claimed, std::string& why,
                                               const std::stop_token& stop) {
+    tracing::Span span("POST order", tracing::SpanKind::client);
+    span.set("gantry.order.id", claimed.order.id.to_string());
     http::Request request;
     request.url = url_;
     request.timeout = options_.timeout;
     request.headers = {{"Content-Type", "application/json"},
                        {"Idempotency-Key", claimed.order.id.to_string()},
-                       {"traceparent", tracing::current().child().traceparent()}};
+                       {"traceparent", span.context().traceparent()}};
     request.body = sync_json(claimed.order);
     const auto response = client_.send(request, stop);
     if (!response) {
+        span.fail(response.error().code);
         why = response.error().message;
         return Answer::away;
     }
+    span.set("http.response.status_code", response->status);
     if (response->status >= 200 && response->status < 300) {
         return Answer::taken;
     }
+    span.fail(Code::unknown);
     why = "the external system answered " + std::to_string(response->status);
     return means_away(response->status) ? Answer::away : Answer::refused;
 }
@@ -163,7 +179,9 @@ void OrderSyncWorker::show(std::size_t synced, std::size_t refused, const std::s
 }
 
 Result<OrderSyncWorker::Next> OrderSyncWorker::run_once(std::stop_token stop) {
-    const tracing::ScopedTrace trace(tracing::start_trace());
+    const tracing::Span span("orders.sync", tracing::SpanKind::internal, {});
+    const tracing::ScopedTrace trace(span.context());
+    options_ = options_now_();
     const auto claimed = TRY(claim());
     const auto limit = Deadline::after(kRunLimit, context().clock);
     std::size_t done = 0;

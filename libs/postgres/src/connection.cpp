@@ -24,7 +24,7 @@ public:
 std::string connection_string(const Options& options) {
     const auto seconds = std::max<std::int64_t>(2, options.connect_timeout.count() / 1000);
     const auto unacknowledged = options.statement_timeout.count();
-    std::string text = options.url;
+    std::string text = options.current_url();
     text += text.find('?') == std::string::npos ? '?' : '&';
     text += "connect_timeout=" + std::to_string(seconds);
     text += "&keepalives_idle=10&keepalives_interval=5&keepalives_count=3";

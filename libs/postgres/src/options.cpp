@@ -8,6 +8,7 @@ void Options::bind(config::Binder& binder) {
              "libpq URI of the database, postgresql://user:password@host:port/name")
         .required()
         .secret()
+        .reloadable()
         .check([](std::string_view text) -> std::string {
             const bool known = text.empty() || text.starts_with("postgresql://") ||
                                text.starts_with("postgres://");

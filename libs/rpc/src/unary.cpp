@@ -10,6 +10,7 @@ namespace gantry::rpc {
 namespace {
 
 constexpr const char* kTraceparent = "traceparent";
+constexpr const char* kTracestate = "tracestate";
 
 Deadline steady_deadline(std::chrono::system_clock::time_point at) {
     if (at == std::chrono::system_clock::time_point::max()) {
@@ -25,13 +26,14 @@ Deadline steady_deadline(std::chrono::system_clock::time_point at) {
 
 tracing::TraceContext trace_of(const grpc::CallbackServerContext& context) {
     const auto& metadata = context.client_metadata();
-    if (const auto found = metadata.find(kTraceparent); found != metadata.end()) {
-        const std::string_view header(found->second.data(), found->second.size());
-        if (const auto parent = tracing::parse_traceparent(header)) {
-            return parent->child();
-        }
-    }
-    return tracing::start_trace();
+    const auto header = [&](const char* name) {
+        const auto found = metadata.find(name);
+        return found == metadata.end()
+                   ? std::string_view()
+                   : std::string_view(found->second.data(), found->second.size());
+    };
+    return tracing::parse_trace(header(kTraceparent), header(kTracestate))
+        .value_or(tracing::TraceContext{});
 }
 
 }  // namespace
@@ -44,6 +46,43 @@ Call describe(const grpc::CallbackServerContext& context) {
     call.trace = trace_of(context);
     call.peer = context.peer();
     return call;
+}
+
+std::string method_of(const google::protobuf::Descriptor& request) {
+    const auto& file = *request.file();
+    for (int s = 0; s < file.service_count(); ++s) {
+        const auto& service = *file.service(s);
+        for (int m = 0; m < service.method_count(); ++m) {
+            if (service.method(m)->input_type() == &request) {
+                return service.full_name() + "/" + service.method(m)->name();
+            }
+        }
+    }
+    return request.full_name();
+}
+
+tracing::Span begin_span(const std::string& method, const tracing::TraceContext& caller) {
+    tracing::Span span(method, tracing::SpanKind::server, caller);
+    span.set("rpc.system", "grpc");
+    return span;
+}
+
+void note_status(tracing::Span& span, const grpc::Status& status) {
+    const int code = static_cast<int>(status.error_code());
+    span.set("rpc.grpc.status_code", code);
+    switch (status.error_code()) {
+        // What OpenTelemetry's conventions count as the server's failure and not its caller's.
+        case grpc::StatusCode::UNKNOWN:
+        case grpc::StatusCode::DEADLINE_EXCEEDED:
+        case grpc::StatusCode::UNIMPLEMENTED:
+        case grpc::StatusCode::INTERNAL:
+        case grpc::StatusCode::UNAVAILABLE:
+        case grpc::StatusCode::DATA_LOSS:
+            span.fail(static_cast<Code>(code));
+            break;
+        default:
+            break;
+    }
 }
 
 grpc::Status failed(const Error& error, Deadline deadline) {
@@ -68,6 +107,9 @@ void propagate_trace(grpc::ClientContext& context) {
     const tracing::TraceContext& trace = tracing::current();
     if (trace.valid()) {
         context.AddMetadata(kTraceparent, trace.traceparent());
+        if (!trace.state.empty()) {
+            context.AddMetadata(kTracestate, trace.state);
+        }
     }
 }
 

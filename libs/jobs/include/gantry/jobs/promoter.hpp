@@ -17,7 +17,7 @@ public:
     static constexpr int kBatch = 1000;
 
     Promoter(std::string name, hosting::Context& context, postgres::Pool& pool,
-             milliseconds interval = milliseconds{200});
+             hosting::Interval interval = milliseconds{200});
     ~Promoter() override { join(); }
 
 protected:

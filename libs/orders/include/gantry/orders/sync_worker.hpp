@@ -7,6 +7,7 @@
 #include "gantry/orders/order.hpp"
 #include "gantry/postgres/pool.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,9 @@ class OrderSyncWorker final : public hosting::PollingWorker {
 public:
     OrderSyncWorker(std::string name, hosting::Context& context, postgres::Pool& pool,
                     http::Client& client, SyncOptions options);
+    /// The same with options that a reload may change; the URL stays what it is now.
+    OrderSyncWorker(std::string name, hosting::Context& context, postgres::Pool& pool,
+                    http::Client& client, std::function<SyncOptions()> options_now);
     ~OrderSyncWorker() override { join(); }
 
     /// One claimed batch. Public for tests.
@@ -55,7 +59,8 @@ private:
     // Constant after construction.
     postgres::Pool& pool_;
     http::Client& client_;
-    SyncOptions options_;
+    std::function<SyncOptions()> options_now_;
+    SyncOptions options_;  // of the current run
     http::Url url_;
     health::Reporter& health_;
     metrics::Counter& synced_;

@@ -3,6 +3,7 @@
 #include "gantry/base/clock.hpp"
 #include "gantry/config/binder.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -21,6 +22,12 @@ struct Options {
     /// Further session settings, name to value. Not a setting: each part of a service knows its
     /// own.
     std::map<std::string, std::string> session;
+    /// Gives the URL for each new connection instead of `url`, so that a reload rotates it.
+    /// Thread-safe. Not a setting: the process's composition knows where its options live.
+    std::function<std::string()> url_now = {};
+
+    /// The URL that a connection opened now takes.
+    [[nodiscard]] std::string current_url() const { return url_now ? url_now() : url; }
 
     void bind(config::Binder& binder);
 };

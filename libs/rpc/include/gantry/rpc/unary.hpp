@@ -4,8 +4,9 @@
 #include "gantry/base/result.hpp"
 #include "gantry/rpc/executor.hpp"
 #include "gantry/rpc/status.hpp"
-#include "gantry/tracing/trace.hpp"
+#include "gantry/tracing/span.hpp"
 
+#include <google/protobuf/descriptor.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -24,14 +25,24 @@ namespace gantry::rpc {
 struct Call {
     Deadline deadline = Deadline::never();  ///< The caller's.
     std::stop_token stop;                   ///< Fires when the caller left or its time is up.
-    tracing::TraceContext trace;            ///< The caller's, or a new one; already current.
+    tracing::TraceContext trace;            ///< Of the call's span; already current.
     std::string peer;                       ///< For example `ipv4:10.0.0.7:41234`.
 };
 
 namespace detail {
 
-/// The deadline, trace and peer of a call.
+/// The deadline, peer and caller's trace of a call; the trace is empty where the caller sent none.
 Call describe(const grpc::CallbackServerContext& context);
+
+/// `package.Service/Method` for the method that takes `request`, or the request's name if there is
+/// none.
+std::string method_of(const google::protobuf::Descriptor& request);
+
+/// The span of a call of `method`.
+tracing::Span begin_span(const std::string& method, const tracing::TraceContext& caller);
+
+/// Tells `span` how the call ended.
+void note_status(tracing::Span& span, const grpc::Status& status);
 
 /// Logs what `to_status` hides from the caller. A handler that gave up because its time was up says
 /// `cancelled`, and its caller is told DEADLINE_EXCEEDED, for the caller is still there.
@@ -131,17 +142,24 @@ grpc::ServerUnaryReactor* unary(Executor& executor, grpc::CallbackServerContext*
                 nullptr);
             return;
         }
+        static const std::string method = detail::method_of(*Request::descriptor());
+        auto span = detail::begin_span(method, info.trace);
+        info.trace = span.context();
         const tracing::ScopedTrace scope(info.trace);
+        grpc::Status status;
         try {
             Result<Response> result = handler(std::as_const(info), std::as_const(*input));
             if (result) {
-                call->finish(grpc::Status::OK, &*result);
+                call->finish(status, &*result);
             } else {
-                call->finish(detail::failed(result.error(), info.deadline), nullptr);
+                status = detail::failed(result.error(), info.deadline);
+                call->finish(status, nullptr);
             }
         } catch (const std::exception& exception) {
-            call->finish(detail::threw(exception), nullptr);
+            status = detail::threw(exception);
+            call->finish(status, nullptr);
         }
+        detail::note_status(span, status);
     });
     if (!accepted) {
         call->finish(
@@ -152,7 +170,7 @@ grpc::ServerUnaryReactor* unary(Executor& executor, grpc::CallbackServerContext*
     return reactor;
 }
 
-/// Adds the current trace to a client's call.
+/// Adds the current trace to a client's call: `traceparent`, and `tracestate` if there is one.
 void propagate_trace(grpc::ClientContext& context);
 
 }  // namespace gantry::rpc

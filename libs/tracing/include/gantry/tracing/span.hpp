@@ -102,6 +102,8 @@ public:
 
     /// Ends it, once; the destructor does it otherwise.
     void end();
+    /// Ends it without telling anybody: the work did not begin after all.
+    void drop() { record_.reset(); }
     /// Ends it at a time that has been.
     void end_at(Instant at);
 
