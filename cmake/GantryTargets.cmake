@@ -82,6 +82,10 @@ endfunction()
 function(gantry_conformance_test area)
     cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
     _gantry_unit_test(conformance_${area} SOURCES ${ARG_SOURCES} DEPENDS ${ARG_DEPENDS})
+    if(TEST unit.conformance_${area})
+        # Ten thousand lives take most of a minute on a crowded machine.
+        set_tests_properties(unit.conformance_${area} PROPERTIES TIMEOUT 300)
+    endif()
 endfunction()
 
 # gantry_integration_test(<area> SOURCES … DEPENDS …)
