@@ -18,7 +18,7 @@ TEST_F(ListenerTest, ForgetsDuplicatesAfterTheirWindowAndKeepsTheRest) {
         "INSERT INTO gantry.hl7_dedup (sender, control_id, sha256, message_id, received_at, ack) "
         "SELECT 'HIS', g::text::bytea, 'x', gen_random_uuid(), now() - interval '61 minutes', '' "
         "FROM generate_series(1, 12000) g");
-    Maintenance maintenance(options, context, pool);
+    Maintenance maintenance([this] { return options; }, context, pool);
     ASSERT_TRUE(maintenance.start({}).has_value());
     // More than one slice.
     EXPECT_TRUE(wait_until("(SELECT count(*) FROM gantry.hl7_dedup) = 1"));
