@@ -100,6 +100,7 @@ public:
         }
         begin_drain();
         acceptor_.join();
+        accepting_ended_ = true;
         if (active_ == 0) {
             all_ended_.request_stop();
         }
@@ -224,7 +225,8 @@ private:
     void leave() {
         const int left = --active_;
         connections_gauge_.set(left);
-        if (left == 0 && draining_) {
+        // Not before: one more may have been accepted as the drain began.
+        if (left == 0 && accepting_ended_) {
             all_ended_.request_stop();
         }
     }
@@ -283,6 +285,7 @@ private:
     // Self-synchronised.
     std::atomic<int> active_ = 0;
     std::atomic<bool> draining_ = false;
+    std::atomic<bool> accepting_ended_ = false;
     std::atomic<bool> was_cut_ = false;
     std::stop_source drain_;
     std::stop_source all_ended_;

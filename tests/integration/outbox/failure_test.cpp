@@ -85,8 +85,8 @@ TEST_P(Failure, HoldsWhatIsForADeclaredTopicThatCannotBeMadeYet) {
     ASSERT_TRUE(Bench::eventually([&] {
         return relay->logged("declared topics cannot be ensured") && relay->logged("leading");
     })) << relay->log();
-    EXPECT_FALSE(Bench::eventually([&] { return relay->logged("set a record aside"); },
-                                   milliseconds{2'000}))
+    EXPECT_FALSE(
+        Bench::eventually([&] { return relay->logged("set a record aside"); }, milliseconds{2'000}))
         << relay->log();
     EXPECT_EQ(relay->stop(), 0);
     relay = bench_.relay();
