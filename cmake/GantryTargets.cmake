@@ -19,7 +19,7 @@ endfunction()
 # A test's own code is not optimised: it compiles in two thirds of the time, and what it tests is.
 function(_gantry_test_defaults target)
     gantry_target_defaults(${target})
-    target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
+    target_compile_options(${target} PRIVATE -O0)
 endfunction()
 
 # A GoogleTest executable in the suite unit: no network, no sleep.
