@@ -3,6 +3,7 @@
 #include "client.hpp"
 #include "errors.hpp"
 #include "gantry/logging/log.hpp"
+#include "partition_gate.hpp"
 
 #include <array>
 #include <atomic>
@@ -26,7 +27,6 @@ std::vector<Property> properties(const ProducerSettings& settings) {
         {"enable.idempotence", "true"},
         {"acks", "all"},
         {"max.in.flight.requests.per.connection", "5"},
-        {"partitioner", "murmur2_random"},
         {"linger.ms", std::to_string(settings.linger.count())},
         {"message.timeout.ms", std::to_string(settings.delivery_timeout.count())},
         {"message.max.bytes", std::to_string(settings.max_record_bytes)},
@@ -77,6 +77,34 @@ Record record_of(const rd_kafka_message_t* message) {
             std::nullopt};
 }
 
+/// A record that librdkafka holds.
+struct Pending {
+    Producer::OnDelivery on_delivery;
+    PartitionGate* gate = nullptr;
+    PartitionGate::Topic* topic = nullptr;
+    std::int32_t partition = -1;  ///< Where it entered the gate.
+    std::thread::id produces;     ///< The thread that is in `produce`.
+    bool held_back = false;       ///< The gate did not let it in.
+};
+
+/// librdkafka asks in `produceva`, or later from a thread of its own if it did not know the topic.
+std::int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, std::size_t length,
+                              std::int32_t partitions, void* topic_opaque, void* opaque) {
+    const auto chosen = rd_kafka_msg_partitioner_murmur2_random(topic, key, length, partitions,
+                                                                topic_opaque, opaque);
+    auto& pending = *static_cast<Pending*>(opaque);
+    if (pending.produces == std::this_thread::get_id()) {
+        if (!pending.gate->enter(*pending.topic, chosen)) {
+            pending.held_back = true;
+            return RD_KAFKA_PARTITION_UA;  // makes produceva refuse it
+        }
+    } else {
+        pending.gate->move(*pending.topic, pending.partition, chosen);
+    }
+    pending.partition = chosen;
+    return chosen;
+}
+
 }  // namespace
 
 class Producer::Impl {
@@ -104,7 +132,12 @@ public:
     }
 
     Result<void> produce(const Record& record, OnDelivery on_delivery) {
-        auto pending = std::make_unique<OnDelivery>(std::move(on_delivery));
+        auto* const topic_gate = gate_.enter(record.topic);
+        if (topic_gate == nullptr) {
+            return first_on_its_way();
+        }
+        auto pending = std::make_unique<Pending>(std::move(on_delivery), &gate_, topic_gate, -1,
+                                                 std::this_thread::get_id());
         std::array<rd_kafka_vu_t, 8> units{};
         std::size_t count = 0;
         auto topic = unit(RD_KAFKA_VTYPE_TOPIC);
@@ -119,6 +152,11 @@ public:
         opaque.u.ptr = pending.get();
         units[count++] = opaque;
         if (record.partition) {
+            if (!gate_.enter(*topic_gate, *record.partition)) {
+                gate_.leave(*topic_gate, -1, false);
+                return first_on_its_way();
+            }
+            pending->partition = *record.partition;
             auto partition = unit(RD_KAFKA_VTYPE_PARTITION);
             partition.u.i32 = *record.partition;
             units[count++] = partition;
@@ -139,8 +177,9 @@ public:
         waiting_.fetch_add(1);
         const RawError error(rd_kafka_produceva(client_.get(), units.data(), count));
         if (error) {
+            gate_.leave(*topic_gate, pending->partition, false);
             ended(1);
-            return std::unexpected(refusal(error.get()));
+            return pending->held_back ? first_on_its_way() : std::unexpected(refusal(error.get()));
         }
         // librdkafka has the headers, and the callback comes back with the delivery.
         static_cast<void>(headers.release());
@@ -193,6 +232,11 @@ private:
                                {{"client", client_id}, {"outcome", outcome}});
     }
 
+    static std::unexpected<Error> first_on_its_way() {
+        return fail(Code::resource_exhausted, "the partition's first record is on its way",
+                    "FIRST_RECORD");
+    }
+
     static Error refusal(const rd_kafka_error_t* error) {
         auto converted = to_error(error, "the record was not taken");
         const auto code = rd_kafka_error_code(error);
@@ -235,23 +279,30 @@ private:
     }
 
     void deliver(const rd_kafka_message_t& message) {
-        const std::unique_ptr<OnDelivery> pending(static_cast<OnDelivery*>(message._private));
+        const std::unique_ptr<Pending> pending(static_cast<Pending*>(message._private));
         Delivery delivery;
         delivery.partition = message.partition;
         delivery.offset = message.offset;
-        if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        // Without an offset no broker has acknowledged this record: librdkafka concludes it from a
+        // later one's success, which can be wrong (docs/adr/0008).
+        const bool proven = message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0;
+        gate_.leave(*pending->topic, pending->partition, proven);
+        if (proven) {
             delivery.outcome = Outcome::acknowledged;
             acknowledged_.increment();
-            (*pending)(delivery);
+            pending->on_delivery(delivery);
             return;
         }
         const bool refused = refuses_record(message.err);
         delivery.outcome = refused ? Outcome::refused : Outcome::unsent;
         (refused ? refused_ : unsent_).increment();
-        delivery.error = to_error(message.err, "the record was not delivered");
+        delivery.error =
+            message.err == RD_KAFKA_RESP_ERR_NO_ERROR
+                ? Error{Code::unavailable, "no broker has acknowledged the record", "UNPROVEN", {}}
+                : to_error(message.err, "the record was not delivered");
         const Record record = record_of(&message);
         delivery.record = &record;
-        (*pending)(delivery);
+        pending->on_delivery(delivery);
     }
 
     void report(const rd_kafka_event_t* event) {
@@ -272,6 +323,8 @@ private:
         }
     }
 
+    // Self-synchronised. Outlives the client, which asks it.
+    PartitionGate gate_{system_clock()};
     // Constant after construction. The queue goes before the client.
     Handle client_;
     Queue events_;
@@ -294,6 +347,8 @@ Result<std::unique_ptr<Producer>> Producer::create(const Options& options,
                                                    const ProducerSettings& settings,
                                                    metrics::Registry& metrics) {
     auto conf = TRY(make_conf(options, properties(settings)));
+    rd_kafka_topic_conf_set_partitioner_cb(rd_kafka_conf_get_default_topic_conf(conf.get()),
+                                           choose_partition);
     rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     auto client = TRY(make_client(RD_KAFKA_PRODUCER, std::move(conf)));
     return std::unique_ptr<Producer>(

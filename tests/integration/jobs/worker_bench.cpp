@@ -1,6 +1,7 @@
 #include "worker_bench.hpp"
 
 #include "gantry/kafka/consumer.hpp"
+#include "gantry/testing/offer.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -85,7 +86,8 @@ void Bench::relay(const std::stop_token& stop) {
                                    row.get<std::string>(3), row.get<std::string>(4)));
         }
         for (const auto& [id, record] : records) {
-            static_cast<void>(producer_->produce(record, [](const kafka::Delivery&) {}));
+            static_cast<void>(
+                gantry::testing::offer(*producer_, record, [](const kafka::Delivery&) {}));
         }
     }
 }
@@ -120,11 +122,11 @@ kafka::Record Bench::event(const std::string& id, const std::string& type,
     return record;
 }
 
-std::int64_t Bench::send(kafka::Record record) {
+std::int64_t Bench::send(const kafka::Record& record) {
     auto promise = std::make_shared<std::promise<std::int64_t>>();
     auto offset = promise->get_future();
-    const auto taken = producer_->produce(
-        std::move(record),
+    const auto taken = gantry::testing::offer(
+        *producer_, record,
         [promise](const kafka::Delivery& delivery) { promise->set_value(delivery.offset); });
     if (!taken || offset.wait_for(kLimit) != std::future_status::ready) {
         throw std::runtime_error("the record was not delivered");

@@ -41,7 +41,7 @@ public:
     [[nodiscard]] std::int64_t count(const std::string& from) const;
 
     /// Sends a record to the jobs topic of `default` and waits for its acknowledgement; its offset.
-    std::int64_t send(kafka::Record record);
+    std::int64_t send(const kafka::Record& record);
     /// The wake-up of a job as the relay sends it.
     [[nodiscard]] kafka::Record wakeup(const Uuid& id, std::int64_t dispatch,
                                        const std::string& key, const std::string& xid) const;

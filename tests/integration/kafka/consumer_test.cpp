@@ -1,3 +1,4 @@
+#include "gantry/testing/offer.hpp"
 #include "topics.hpp"
 
 #include <gmock/gmock.h>
@@ -14,8 +15,8 @@ constexpr milliseconds kLimit{30'000};
 void fill(Topics& topics, const std::string& topic, int from, int count, int partition = 0) {
     auto producer = topics.producer();
     for (int i = from; i < from + count; ++i) {
-        ASSERT_TRUE(producer->produce({topic, "k", std::to_string(i), {}, {}, partition},
-                                      [](const Delivery&) {}));
+        ASSERT_TRUE(gantry::testing::offer(
+            *producer, {topic, "k", std::to_string(i), {}, {}, partition}, [](const Delivery&) {}));
     }
     ASSERT_TRUE(producer->flush(Deadline::after(kLimit)));
 }

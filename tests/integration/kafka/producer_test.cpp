@@ -1,3 +1,4 @@
+#include "gantry/testing/offer.hpp"
 #include "topics.hpp"
 
 #include <gmock/gmock.h>
@@ -67,10 +68,10 @@ TEST(KafkaProducer, KeepsOrderAcrossBatches) {
     std::atomic<int> acknowledged{0};
     constexpr int kCount = 20'000;
     for (int i = 0; i < kCount; ++i) {
-        ASSERT_TRUE(producer->produce({topic, "k", std::to_string(i), {}, {}, {}},
-                                      [&](const Delivery& delivery) {
-                                          acknowledged += delivery.outcome == Outcome::acknowledged;
-                                      }));
+        ASSERT_TRUE(gantry::testing::offer(
+            *producer, {topic, "k", std::to_string(i), {}, {}, {}}, [&](const Delivery& delivery) {
+                acknowledged += delivery.outcome == Outcome::acknowledged;
+            }));
     }
     ASSERT_TRUE(producer->flush(Deadline::after(milliseconds{30'000})));
     EXPECT_EQ(acknowledged, kCount);
@@ -125,8 +126,8 @@ TEST(KafkaProducer, SaysWhenItsQueueIsFullAndEndsEveryRecordOnce) {
         ASSERT_TRUE(producer);
         Error full;
         for (int i = 0; i < 20; ++i) {
-            const auto result =
-                (*producer)->produce({"any", "k", "v", {}, {}, {}}, [&](const Delivery& delivery) {
+            const auto result = (*producer)->produce(
+                {"any." + std::to_string(i), "k", "v", {}, {}, {}}, [&](const Delivery& delivery) {
                     unsent += delivery.outcome == Outcome::unsent;
                     EXPECT_EQ(delivery.record->value, "v");
                 });
@@ -137,6 +138,7 @@ TEST(KafkaProducer, SaysWhenItsQueueIsFullAndEndsEveryRecordOnce) {
         }
         EXPECT_EQ(taken, 10);
         EXPECT_EQ(full.code, Code::resource_exhausted);
+        EXPECT_NE(full.reason, "FIRST_RECORD");
         const auto flushed = (*producer)->flush(Deadline::after(milliseconds{200}));
         ASSERT_FALSE(flushed);
         EXPECT_TRUE(flushed.error().transient());

@@ -1,6 +1,7 @@
 #include "topics.hpp"
 
 #include "gantry/base/uuid.hpp"
+#include "gantry/testing/offer.hpp"
 
 #include <cstdlib>
 #include <future>
@@ -65,11 +66,12 @@ std::unique_ptr<Consumer> Topics::consumer(const std::string& group) {
 Delivery Topics::send(Producer& producer, const Record& record) {
     auto promise = std::make_shared<std::promise<Delivery>>();
     auto future = promise->get_future();
-    const auto taken = producer.produce(record, [promise](const Delivery& delivery) {
-        auto copy = delivery;
-        copy.record = nullptr;
-        promise->set_value(std::move(copy));
-    });
+    const auto taken =
+        gantry::testing::offer(producer, record, [promise](const Delivery& delivery) {
+            auto copy = delivery;
+            copy.record = nullptr;
+            promise->set_value(std::move(copy));
+        });
     if (!taken) {
         throw std::runtime_error(taken.error().message);
     }

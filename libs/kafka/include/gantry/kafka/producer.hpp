@@ -16,7 +16,7 @@ namespace gantry::kafka {
 
 /// How a record's delivery ended.
 enum class Outcome {
-    acknowledged,  ///< Every in-sync replica has it.
+    acknowledged,  ///< Every in-sync replica has it, and the broker said where.
     refused,       ///< Kafka will never take this record; sending it again is pointless.
     unsent,        ///< Not this record's fault: its time ran out, or the producer closed or failed.
 };
@@ -25,7 +25,7 @@ enum class Outcome {
 struct Delivery {
     Outcome outcome = Outcome::unsent;
     std::int32_t partition = -1;
-    std::int64_t offset = -1;  ///< −1 if unknown.
+    std::int64_t offset = -1;  ///< Meaningful if acknowledged.
     Error error;               ///< Meaningful unless acknowledged; `reason` is Kafka's name for it.
     const Record* record = nullptr;  ///< Unless acknowledged: the record, valid during the call.
 };
@@ -45,6 +45,9 @@ struct ProducerSettings {
 /// An idempotent producer: acks=all, retries in order, keys to partitions as JVM clients choose
 /// them (murmur2_random). Thread-safe.
 ///
+/// The first record of a partition goes alone: a broker that does not know the producer would take
+/// a later one without it, and librdkafka would call both delivered (docs/adr/0008).
+///
 /// A produced record's callback runs exactly once, at the latest when the producer is destroyed,
 /// on the producer's own thread: it must be short and must not call the producer's `flush`.
 class Producer {
@@ -62,9 +65,10 @@ public:
     Producer& operator=(const Producer&) = delete;
 
     /// Takes the record over without waiting. On an error nothing was taken and the callback does
-    /// not run: `resource_exhausted` when the queue is full (try again later),
-    /// `failed_precondition` with reason `FATAL` after a fatal error, `invalid_argument` for a
-    /// record that is refused for good.
+    /// not run: `resource_exhausted` when the queue is full, or with reason `FIRST_RECORD` while
+    /// the first record of a topic or partition is on its way (try again when a delivery has
+    /// ended), `failed_precondition` with reason `FATAL` after a fatal error, `invalid_argument`
+    /// for a record that is refused for good.
     Result<void> produce(const Record& record, OnDelivery on_delivery);
 
     /// Finds the topic's leaders now, so that its first record does not wait for that, which can
