@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIB = ROOT / "scripts" / "lib"
 # Seconds that the tests of a suite may take, builds apart. A suite over its budget is stopped and has failed.
 BUDGETS = {"lint": 300, "unit": 300, "integration": 900, "e2e": 900, "sanitize": 900, "fuzz": 600}
+# Of each failure's reason, at the end.
+MOST_LINES = 12
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -28,16 +30,16 @@ def say(text):
 
 
 class Tally:
-    """What passed and what failed, with the failures' names for the end."""
+    """What passed and what failed, with the failures' names and reasons for the end."""
 
     def __init__(self):
         self.passed = 0
         self.failed = 0
         self.failures = []
 
-    def fail(self, name):
+    def fail(self, name, why=""):
         self.failed += 1
-        self.failures.append(name)
+        self.failures.append(name + "".join(f"\n      {line[:400]}" for line in why.splitlines()[:MOST_LINES]))
 
 
 class Budget:
@@ -85,7 +87,7 @@ def ctests(preset, label):
 
 
 def google_test(name, command, limit, env, folder):
-    """(passed, failures, skipped, output) of one GoogleTest program."""
+    """(passed, failures with reasons, skipped, output) of one GoogleTest program."""
     report = folder / f"{name}.json"
     started = time.monotonic()
     code, output = run([*command, f"--gtest_output=json:{report}", "--gtest_color=no"], limit=limit, env=env)
@@ -95,15 +97,16 @@ def google_test(name, command, limit, env, folder):
             for case in suite["testsuite"]:
                 full = f"{name}: {suite['name']}.{case['name']}"
                 if case.get("failures"):
-                    failures.append(full)
+                    failures.append((full, "\n".join(f["failure"] for f in case["failures"])))
                 elif case.get("result") == "SKIPPED" or case.get("status") == "NOTRUN":
                     skipped.append(full)
                 else:
                     passed += 1
     except (OSError, ValueError, KeyError):
-        failures.append(f"{name}: " + (f"took longer than {limit:g} s" if code == -1 else f"ended with {code} before its report"))
+        ending = f"took longer than {limit:g} s" if code == -1 else f"ended with {code} before its report"
+        failures.append((f"{name}: {ending}", "\n".join(output.splitlines()[-MOST_LINES:])))
     if code != 0 and not failures:
-        failures.append(f"{name}: exited {code} though no test failed")
+        failures.append((f"{name}: exited {code} though no test failed", "\n".join(output.splitlines()[-MOST_LINES:])))
     say(f"  {name}: {passed} passed, {len(failures)} failed"
         f"{f', {len(skipped)} skipped' if skipped else ''} in {time.monotonic() - started:.1f} s")
     return passed, failures, skipped, output
@@ -120,8 +123,8 @@ def google_tests(tally, suite, preset, label, env, budget, at_once=2):
             return google_test(name, command, min(limit, budget.left), env, Path(folder))
         for passed, failures, skipped, output in pool.map(one, tests):
             tally.passed += passed
-            for failure in failures:
-                tally.fail(f"{suite}: {failure}")
+            for failure, why in failures:
+                tally.fail(f"{suite}: {failure}", why)
             if failures:
                 say(interesting(output))
             for name in skipped:
@@ -202,7 +205,7 @@ def e2e(tally):
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         child = subprocess.Popen(
-            ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", "-rA", "--tb=short",
+            ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", "-rfEs", "--tb=short",
              "--show-capture=no", "-o", "junit_family=xunit1", f"--junitxml={report}", "tests/e2e"],
             stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
         try:
@@ -221,8 +224,9 @@ def e2e(tally):
         if report.exists():
             for case in xml.etree.ElementTree.parse(report).iter("testcase"):
                 name = f"e2e: {case.get('classname', '').split('.')[-1]}.{case.get('name')}"
-                if case.find("failure") is not None or case.find("error") is not None:
-                    tally.fail(name)
+                fault = next((f for f in (case.find("failure"), case.find("error")) if f is not None), None)
+                if fault is not None:
+                    tally.fail(name, fault.get("message", ""))
                     failed = True
                 elif case.find("skipped") is not None:
                     say(f"  skipped: {name}")
