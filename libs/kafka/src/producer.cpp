@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -96,7 +97,10 @@ std::int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, st
     if (pending.produces == std::this_thread::get_id()) {
         if (!pending.gate->enter(*pending.topic, chosen)) {
             pending.held_back = true;
-            return RD_KAFKA_PARTITION_UA;  // makes produceva refuse it
+            // A partition that does not exist makes produceva refuse the record.
+            // RD_KAFKA_PARTITION_UA would not: the record would be taken and wait for news of the
+            // topic.
+            return std::numeric_limits<std::int32_t>::max();
         }
     } else {
         pending.gate->move(*pending.topic, pending.partition, chosen);

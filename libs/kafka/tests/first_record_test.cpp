@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 #include <set>
 #include <string>
@@ -26,6 +27,7 @@ class Broker {
 public:
     Broker() : client_(make_client()), cluster_(rd_kafka_mock_cluster_new(client_.get(), 1)) {
         rd_kafka_mock_topic_create(cluster_.get(), "orders", 1, 1);
+        rd_kafka_mock_topic_create(cluster_.get(), "spread", 4, 1);
     }
 
     /// The next produce requests fail so: the broker does not lead the partition yet.
@@ -127,6 +129,35 @@ TEST(FirstRecord, IsNotTakenForStoredBecauseALaterOneWas) {
     }
     EXPECT_EQ(sender.acknowledged(), offered);
     EXPECT_EQ(stored(broker.options(), 4), (std::vector<std::string>{"a", "b", "c", "d"}));
+}
+
+TEST(FirstRecord, HoldsBackOnlyItsOwnPartitionUntilItIsStored) {
+    Broker broker;
+    metrics::Registry metrics;
+    ProducerSettings settings;
+    settings.linger = milliseconds{500};  // what is offered at once is on its way together
+    auto producer = Producer::create(broker.options(), settings, metrics);
+    ASSERT_TRUE(producer);
+    std::atomic<int> stored = 0;
+    const auto produce = [&](const std::string& key, int partition) {
+        EXPECT_EQ(partition_of(key, 4), partition);
+        return (*producer)->produce(
+            {"spread", key, "v", {}, {}, {}},
+            [&](const Delivery& delivery) { stored += delivery.outcome == Outcome::acknowledged; });
+    };
+    ASSERT_TRUE(produce("first", 2));
+    ASSERT_EQ(produce("b", 0).error().reason, "FIRST_RECORD");  // the topic's first is on its way
+    ASSERT_TRUE((*producer)->flush(Deadline::after(kLimit)));
+    ASSERT_TRUE(produce("b", 0));
+    EXPECT_EQ(produce("b", 0).error().reason, "FIRST_RECORD");
+    ASSERT_TRUE(produce("first", 2));
+    ASSERT_TRUE(produce("first", 2));
+    ASSERT_TRUE((*producer)->flush(Deadline::after(kLimit)));
+    ASSERT_TRUE(produce("b", 0));
+    ASSERT_TRUE(produce("b", 0));
+    ASSERT_TRUE((*producer)->flush(Deadline::after(kLimit)));
+    EXPECT_EQ(stored, 6);
+    EXPECT_EQ((*producer)->queued(), 0U);
 }
 
 TEST(FirstRecord, ThatNoBrokerAcknowledgedIsNotCalledAcknowledged) {

@@ -196,8 +196,13 @@ TEST(KafkaAdmin, CreatesTopicsOnceAndTellsTheirPartitions) {
     EXPECT_EQ(topics.admin().topics(deadline).value().at(topic), 3);
     auto producer = topics.producer();
     topics.send(*producer, {topic, "k", "v", {}, {}, 1});
-    const auto ends = topics.admin().end_offsets({{topic, 0}, {topic, 1}}, deadline);
-    ASSERT_TRUE(ends);
+    auto ends = topics.admin().end_offsets({{topic, 0}, {topic, 1}}, deadline);
+    while (!ends && ends.error().transient() && !deadline.expired()) {
+        // So may a partition's leader.
+        system_clock().sleep_for(milliseconds{10}, {});
+        ends = topics.admin().end_offsets({{topic, 0}, {topic, 1}}, deadline);
+    }
+    ASSERT_TRUE(ends) << ends.error().message;
     EXPECT_EQ((*ends)[0].offset, 0);
     EXPECT_EQ((*ends)[1].offset, 1);
     const auto bad = topics.admin().create_topics({{topics.name("bad"), 1, 9, {}}}, deadline);
