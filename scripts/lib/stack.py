@@ -332,6 +332,7 @@ class Stack:
         lines = {
             "GANTRY_HTTP": "http://" + self.address("api-gateway.http"),
             "GANTRY_GRPC": self.address("api-gateway.grpc"),
+            "GANTRY_SERVER": self.address("api-gateway.grpc"),  # gantryctl's
             "GANTRY_MLLP": self.address("mllp-listener.mllp"),
             "GANTRY_KAFKA_BROKERS": self.brokers,
             "GANTRY_DATABASE_URL": self.database_url,

@@ -36,7 +36,8 @@ def main():
         file = stack.run_dir / "gantry.env"
     print(f"\nGantry is up. In your shell:  . {file}"
           "\nthen, for example:            curl -s \"$GANTRY_HTTP/v1/jobs\" -H 'Content-Type: application/json'"
-          " -d '{\"queue\":\"default\",\"type\":\"gantry.echo\",\"payload\":\"aGVsbG8=\"}'")
+          " -d '{\"queue\":\"default\",\"type\":\"gantry.echo\",\"payload\":\"aGVsbG8=\"}'"
+          f"\nto look inside:                {os.path.relpath(stack.build / 'bin' / 'gantryctl')} outbox stats")
     return 0
 
 
