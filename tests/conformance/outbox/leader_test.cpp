@@ -1,4 +1,5 @@
-#include "bench.hpp"
+// Several relays, of which one leads.
+#include "acceptance.hpp"
 
 #include <gmock/gmock.h>
 
@@ -11,25 +12,19 @@ namespace {
 using testing::Bench;
 using testing::judge;
 using testing::Load;
-using testing::Mode;
 
 // The promise is 10 s; a busy machine gets more before the test calls it broken.
 constexpr milliseconds kTakeover{20'000};
 
-class Takeover : public ::testing::TestWithParam<Mode> {
+class Takeover : public InBothModes {
 protected:
-    Bench bench_{GetParam()};
-
     void await_leader(const testing::RelayProcess& relay) {
         ASSERT_TRUE(Bench::eventually([&] { return relay.logged("\"msg\":\"leading\""); }))
             << relay.log();
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Modes, Takeover, ::testing::Values(Mode::wal, Mode::polling),
-                         [](const auto& mode) {
-                             return mode.param == Mode::wal ? "Wal" : "Polling";
-                         });
+INSTANTIATE_TEST_SUITE_P(Modes, Takeover, both_modes(), mode_name);
 
 TEST_P(Takeover, FollowsAKilledLeader) {
     auto first = bench_.relay();
