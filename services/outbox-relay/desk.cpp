@@ -1,7 +1,5 @@
 #include "desk.hpp"
 
-#include "crash_points.hpp"
-
 #include <poll.h>
 
 #include <algorithm>
@@ -24,7 +22,6 @@ Result<TickAnswer> Desk::keep(Tick tick) {
     auto answer = TRY(store.tick(tick));
     lease_until = before + options.relay.lease_ttl;
     if (progress) {
-        reached(CrashPoint::stored);
         stats.stored_progress();
     }
     if (tick.checkpoint && tick.checkpoint->proven) {

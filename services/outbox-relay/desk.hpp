@@ -35,8 +35,6 @@ struct Desk {
     std::function<void(health::Status, std::string)> report;
     /// After a change to WAL mode: what polling has published although the new slot repeats it.
     std::optional<Snapshot> already_published{};
-    /// The slot stands before changes of a time without the publication, which nobody can decode.
-    bool undecodable = false;
 
     /// Renews the lease and stores what `tick` holds; epoch and time to live are filled in.
     Result<TickAnswer> keep(Tick tick);

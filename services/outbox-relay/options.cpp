@@ -12,8 +12,7 @@ void RelayOptions::bind(config::Binder& binder) {
         .range(std::int64_t{2} << 20, std::int64_t{1} << 30);
     binder
         .add("relay.inflight_records", inflight_records,
-             "Records sent to Kafka and not stored as done, which a crash repeats at most; at this "
-             "reading stops")
+             "Records sent to Kafka and not acknowledged; at this reading stops")
         .range(1, 1'000'000);
     binder.add("relay.linger", linger, "How long a Kafka batch waits for company").range(0, 1'000);
     binder

@@ -14,10 +14,10 @@ namespace gantry::relay {
 
 /// Settings of the relay itself, bound under `relay.`.
 struct RelayOptions {
-    std::string owner;                      ///< Name in the lease row; host and process if empty.
-    milliseconds lease_ttl{5'000};          ///< A leader that is silent so long is replaced.
-    ByteSize inflight_bytes{16 << 20};      ///< Unacknowledged records; then reading stops.
-    int inflight_records = 50'000;          ///< Sent and not stored as done; then reading stops.
+    std::string owner;                  ///< Name in the lease row; host and process if empty.
+    milliseconds lease_ttl{5'000};      ///< A leader that is silent so long is replaced.
+    ByteSize inflight_bytes{16 << 20};  ///< Unacknowledged records; then reading stops.
+    int inflight_records = 50'000;
     milliseconds linger{1};                 ///< How long a Kafka batch waits for company.
     milliseconds poll_min_interval{20};     ///< Polling mode: pause while there is work.
     milliseconds poll_max_interval{1'000};  ///< Polling mode: pause after a long time without.

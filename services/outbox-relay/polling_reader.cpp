@@ -67,7 +67,7 @@ Result<void> PollingReader::turn() {
     TRY(desk_.check_lease());
     TRY(publisher_->pump());
     settle();
-    if (desk_.context.clock.steady_now() >= next_tick_ || publisher_->should_store()) {
+    if (desk_.context.clock.steady_now() >= next_tick_) {
         TRY(tick());
     }
     if (reading()) {
@@ -88,9 +88,7 @@ Result<void> PollingReader::turn() {
 Result<void> PollingReader::tick() {
     Tick tick;
     tick.cursor = cursor_;
-    const auto done = publisher_->tracker().done();
     const auto answer = TRY(desk_.keep(std::move(tick)));
-    publisher_->stored(done);
     next_tick_ = desk_.context.clock.steady_now() + kTickInterval;
     if (answer.handover && answer.handover->to_reader == "wal") {
         handover_ = answer.handover;

@@ -1,6 +1,5 @@
 #include "publisher.hpp"
 
-#include "crash_points.hpp"
 #include "gantry/logging/log.hpp"
 #include "gantry/tracing/span.hpp"
 
@@ -97,16 +96,10 @@ Publisher::~Publisher() {
 bool Publisher::ready() const {
     return !held_ && !failure_ && refused_.size() < kMostRefused &&
            tracker_.open_bytes() < options_.relay.inflight_bytes.bytes &&
-           tracker_.added() - stored_ < static_cast<std::uint64_t>(options_.relay.inflight_records);
-}
-
-bool Publisher::should_store() const {
-    const auto half = (static_cast<std::uint64_t>(options_.relay.inflight_records) + 1) / 2;
-    return tracker_.done() - stored_ >= half;
+           tracker_.open_records() < static_cast<std::size_t>(options_.relay.inflight_records);
 }
 
 void Publisher::offer(Outgoing outgoing) {
-    reached(CrashPoint::decoded);
     if (!parked_.empty() && parked_.contains(position_of(outgoing.record, outgoing.outbox_id))) {
         tracker_.mark(outgoing.after);
         return;
@@ -149,7 +142,6 @@ Result<bool> Publisher::send(const Outgoing& outgoing, Tracker::Ticket ticket) {
             received(delivery, ticket, id, name);
         });
     if (taken) {
-        reached(CrashPoint::sent);
         return true;
     }
     if (span) {
@@ -175,7 +167,6 @@ void Publisher::set_aside(const Outgoing& outgoing, Tracker::Ticket ticket, std:
 
 void Publisher::received(const kafka::Delivery& delivery, Tracker::Ticket ticket,
                          std::int64_t outbox_id, const std::string* topic) {
-    reached(CrashPoint::delivered);
     {
         const std::lock_guard lock(inbox_.mutex);
         switch (delivery.outcome) {
@@ -215,7 +206,6 @@ Result<void> Publisher::pump() {
             stats_.published(*topic, std::chrono::duration_cast<milliseconds>(now - *committed));
         }
         tracker_.finish(ticket);
-        reached(CrashPoint::acknowledged);
     }
     if (auto fatal = producer_->fatal()) {
         return std::unexpected(std::move(*fatal));
@@ -238,7 +228,6 @@ Result<void> Publisher::park() {
     if (refused_.empty() || clock_.steady_now() < next_park_) {
         return {};
     }
-    reached(CrashPoint::parking);
     if (const auto parked = park_(refused_); !parked) {
         if (!parked.error().transient() || parked.error().reason == "FENCED") {
             return parked;
@@ -248,7 +237,6 @@ Result<void> Publisher::park() {
         next_park_ = clock_.steady_now() + kParkAgain;
         return {};
     }
-    reached(CrashPoint::parked);
     for (const auto& refused : refused_) {
         const tracing::ScopedTrace scope(trace_of(refused.record));
         logging::warning("set a record aside that Kafka refuses", {{"position", refused.position},

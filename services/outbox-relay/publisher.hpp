@@ -67,13 +67,6 @@ public:
     /// Whether another record may be offered: none is held and the budget is not used up.
     [[nodiscard]] bool ready() const;
 
-    /// Told when progress is stored, with what `tracker().done()` was: a crash repeats what is sent
-    /// beyond it, and that is held to the budget too.
-    void stored(std::uint64_t done) { stored_ = done; }
-
-    /// Whether so much is finished beyond the stored progress that it should be stored at once.
-    [[nodiscard]] bool should_store() const;
-
     /// Takes a record over, in order. Only while `ready()`.
     void offer(Outgoing outgoing);
 
@@ -131,7 +124,6 @@ private:
     std::optional<Error> failure_;
     std::vector<Refused> refused_;
     SteadyTime next_park_{};
-    std::uint64_t stored_ = 0;
     std::set<std::string> topic_names_;  // stable addresses for the inbox
     // Guarded by its mutex.
     Inbox inbox_;

@@ -91,8 +91,6 @@ Result<bool> SlotRecovery::publish(ReadingSession& reader, std::optional<Snapsho
             return false;
         }
         TRY(publisher->pump());
-        // Nothing of this is progress before it is whole.
-        publisher->stored(publisher->tracker().done());
         while (publisher->ready() && used < page.size()) {
             publisher->offer(std::move(page[used++]));
             ++count;

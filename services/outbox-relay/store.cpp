@@ -260,13 +260,6 @@ Result<PollingCursor> Store::load_cursor() {
     return cursor;
 }
 
-Result<bool> Store::has_publication() {
-    return TRY(connection_->exec("SELECT EXISTS (SELECT FROM pg_publication "
-                                 "WHERE pubname = 'gantry_outbox')"))
-        .front()
-        .get<bool>(0);
-}
-
 Result<std::optional<SlotState>> Store::slot_state(const std::string& slot) {
     const auto rows = TRY(connection_->exec(kSlotState, {slot}));
     if (rows.empty()) {

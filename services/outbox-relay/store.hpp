@@ -94,7 +94,6 @@ public:
     Result<std::string> slot_name();
     Result<std::optional<Checkpoint>> load_checkpoint();
     Result<PollingCursor> load_cursor();
-    Result<bool> has_publication();
     Result<std::optional<SlotState>> slot_state(const std::string& slot);
     Result<WalUse> wal_use(const std::string& slot);
     Result<std::int64_t> parked_count();

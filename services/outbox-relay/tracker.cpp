@@ -4,7 +4,6 @@ namespace gantry::relay {
 
 Tracker::Ticket Tracker::add(Position after, std::size_t bytes, Instant committed) {
     entries_.push_back({after, committed, bytes, false});
-    ++added_;
     ++open_records_;
     open_bytes_ += bytes;
     return head_ + entries_.size() - 1;
@@ -15,7 +14,7 @@ Tracker::Ticket Tracker::mark(Position after) {
         entries_.back().after = after;
         return head_ + entries_.size() - 1;
     }
-    entries_.push_back({after, Instant{}, 0, true, false});
+    entries_.push_back({after, Instant{}, 0, true});
     const auto ticket = head_ + entries_.size() - 1;
     advance();
     return ticket;
@@ -38,7 +37,6 @@ void Tracker::finish(Ticket ticket) {
 void Tracker::reset(Position progress) {
     head_ += entries_.size();
     entries_.clear();
-    done_ = added_;
     progress_ = progress;
     open_records_ = 0;
     open_bytes_ = 0;
@@ -60,7 +58,6 @@ std::optional<Instant> Tracker::oldest() const {
 
 void Tracker::advance() {
     while (!entries_.empty() && entries_.front().finished) {
-        done_ += entries_.front().record ? 1 : 0;
         progress_ = entries_.front().after;
         entries_.pop_front();
         ++head_;

@@ -52,10 +52,6 @@ public:
     /// When the oldest open record was committed.
     [[nodiscard]] std::optional<Instant> oldest() const;
 
-    /// Records so far, and how many of them are finished together with all before them.
-    [[nodiscard]] std::uint64_t added() const { return added_; }
-    [[nodiscard]] std::uint64_t done() const { return done_; }
-
     [[nodiscard]] std::size_t open_records() const { return open_records_; }
     [[nodiscard]] std::size_t open_bytes() const { return open_bytes_; }
     [[nodiscard]] bool empty() const { return entries_.empty(); }
@@ -66,15 +62,12 @@ private:
         Instant committed;
         std::size_t bytes = 0;
         bool finished = false;
-        bool record = true;
     };
     void advance();
 
     std::deque<Entry> entries_;
     Ticket head_ = 0;  // of entries_.front()
     Position progress_;
-    std::uint64_t added_ = 0;
-    std::uint64_t done_ = 0;
     std::size_t open_records_ = 0;
     std::size_t open_bytes_ = 0;
 };

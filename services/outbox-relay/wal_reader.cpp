@@ -17,8 +17,6 @@ constexpr milliseconds kLongestWait{250};
 constexpr milliseconds kSlotRetry{200};
 constexpr int kMessagesPerTurn = 500;
 
-constexpr const char* kUndefinedObject = "42704";
-
 constexpr const char* kColumnNames[] = {"id",    "xid",     "created_at", "topic",
                                         "key",   "type",    "payload",    "headers",
                                         "trace", "subject", "source",     "content_type"};
@@ -48,10 +46,7 @@ std::unexpected<Error> missing_column(const std::string& table, const char* colu
 Result<Ended> WalReader::run(const std::stop_token& stop) {
     TRY(prepare(stop));
     while (!stop.stop_requested() && stream_) {
-        if (const auto turned = turn(); !turned) {
-            desk_.undecodable = desk_.undecodable || turned.error().reason == kUndefinedObject;
-            return std::unexpected(turned.error());
-        }
+        TRY(turn());
         if (frozen_ && publisher_->idle()) {
             TRY(desk_.store.finish_handover(*handover_, desk_.epoch, *frozen_));
             logging::info("reading by polling from now on");
@@ -72,16 +67,10 @@ Result<void> WalReader::prepare(const std::stop_token& stop) {
                     "to delete the row of gantry.outbox_checkpoint to publish everything anew",
                     "SYSTEM_CHANGED");
     }
-    if (!TRY(desk_.store.has_publication())) {
-        return fail(Code::failed_precondition,
-                    "the publication gantry_outbox is missing: an operator has to make it again "
-                    "(migration 0002_outbox.sql says how); then a new slot is made",
-                    "NO_PUBLICATION");
-    }
     const auto state = TRY(desk_.store.slot_state(slot_));
     // Behind the slot's own position the server would skip silently.
     const bool usable = checkpoint && checkpoint->slot == slot_ && state && !state->lost &&
-                        !desk_.undecodable && state->confirmed <= checkpoint->end_lsn;
+                        state->confirmed <= checkpoint->end_lsn;
     if (!usable) {
         stream_.reset();
         SlotRecovery recovery(desk_, slot_, system_identifier_);
@@ -89,7 +78,6 @@ Result<void> WalReader::prepare(const std::stop_token& stop) {
         if (!recovered) {
             return {};  // stopped
         }
-        desk_.undecodable = false;
         checkpoint = std::move(recovered);
         stream_ = TRY(Replication::connect(desk_.options.postgres.current_url(), "outbox-relay"));
     }
@@ -104,12 +92,6 @@ Result<void> WalReader::start_stream(const std::stop_token& stop) {
         TRY(desk_.keep({}));
         const auto started = stream_->start(slot_, base_);
         if (started) {
-            // Only now that it is ours nobody makes it anew: one that is ahead would skip silently.
-            const auto state = TRY(desk_.store.slot_state(slot_));
-            if (!state || state->confirmed > base_) {
-                return fail(Code::aborted, "another has made the replication slot anew",
-                            "SLOT_CHANGED");
-            }
             desk_.report(health::Status::healthy, "leading, reading the WAL");
             logging::info("streaming from the slot",
                           {{"slot", slot_}, {"from", format_lsn(base_)}, {"epoch", desk_.epoch}});
@@ -151,7 +133,7 @@ Result<void> WalReader::turn() {
     TRY(desk_.check_lease());
     TRY(publisher_->pump());
     settle_beats();
-    if (now >= next_tick_ || publisher_->should_store()) {
+    if (now >= next_tick_) {
         TRY(tick());
     }
     bool more = false;
@@ -176,13 +158,11 @@ Result<void> WalReader::turn() {
 
 Result<void> WalReader::tick() {
     const auto progress = publisher_->tracker().progress();
-    const auto done = publisher_->tracker().done();
     Tick tick;
     tick.checkpoint =
         Checkpoint{slot_, system_identifier_, progress.major, progress.minor, proven_};
     tick.heartbeat = true;
     const auto answer = TRY(desk_.keep(std::move(tick)));
-    publisher_->stored(done);
     next_tick_ = desk_.context.clock.steady_now() + kTickInterval;
     proven_.reset();
     if (progress.major > stored_) {

@@ -74,21 +74,5 @@ TEST(Tracker, TellsTheOldestOpenRecord) {
     EXPECT_EQ(tracker.oldest(), kNow + std::chrono::seconds{3});
 }
 
-TEST(Tracker, CountsRecordsAndThoseDoneWithAllBefore) {
-    Tracker tracker;
-    const auto first = tracker.add({1, 0}, 10, {});
-    tracker.mark({2, 0});
-    const auto second = tracker.add({2, 1}, 10, {});
-    tracker.finish(second);
-    EXPECT_EQ(tracker.added(), 2U);
-    EXPECT_EQ(tracker.done(), 0U);
-    tracker.finish(first);
-    tracker.mark({3, 0});
-    EXPECT_EQ(tracker.done(), 2U);
-    tracker.add({4, 0}, 10, {});
-    tracker.reset({});
-    EXPECT_EQ(tracker.done(), tracker.added());
-}
-
 }  // namespace
 }  // namespace gantry::relay

@@ -14,10 +14,7 @@
 namespace gantry::testing {
 namespace {
 
-std::string server_url(const std::string& given) {
-    if (!given.empty()) {
-        return given;
-    }
+std::string server_url() {
     const char* url = std::getenv("GANTRY_TEST_DATABASE_URL");  // NOLINT(concurrency-mt-unsafe)
     if (url == nullptr || *url == '\0') {
         throw std::runtime_error(
@@ -27,7 +24,8 @@ std::string server_url(const std::string& given) {
 }
 
 /// The server's URI with another database name.
-std::string url_of(const std::string& server, const std::string& database) {
+std::string url_of(const std::string& database) {
+    const auto server = server_url();
     const auto host = server.find("//") + 2;
     const auto path = server.find('/', host);
     const auto query = server.find('?', host);
@@ -66,9 +64,9 @@ std::string template_name() {
 }
 
 /// Makes the template unless it is there. Test processes take turns by an advisory lock.
-std::string require_template(const std::string& url) {
+std::string require_template() {
     static const std::string kName = template_name();
-    const auto server = open(url);
+    const auto server = open(server_url());
     value_or_throw(server->exec("SELECT pg_advisory_lock(7431001)"), "lock");
     const auto there = value_or_throw(
         server->exec("SELECT 1 FROM pg_database WHERE datname = $1 AND datistemplate", {kName}),
@@ -77,7 +75,7 @@ std::string require_template(const std::string& url) {
         value_or_throw(server->exec("DROP DATABASE IF EXISTS " + kName + " WITH (FORCE)"),
                        "drop template");
         value_or_throw(server->exec("CREATE DATABASE " + kName), "create template");
-        if (const int code = run_migrate(url_of(url, kName), "up"); code != 0) {
+        if (const int code = run_migrate(url_of(kName), "up"); code != 0) {
             throw std::runtime_error("gantry-migrate up ended with " + std::to_string(code));
         }
         value_or_throw(server->exec("ALTER DATABASE " + kName + " IS_TEMPLATE true"),
@@ -89,23 +87,22 @@ std::string require_template(const std::string& url) {
 
 }  // namespace
 
-TestDatabase::TestDatabase(Content content, const std::string& server)
-    : server_(server_url(server)),
-      name_("gantry_test_" + hex_encode(sha256(Uuid::v7().to_string())).substr(0, 16)),
-      url_(url_of(server_, name_)) {
+TestDatabase::TestDatabase(Content content)
+    : name_("gantry_test_" + hex_encode(sha256(Uuid::v7().to_string())).substr(0, 16)),
+      url_(url_of(name_)) {
     std::string statement = "CREATE DATABASE " + name_;
     if (content == Content::migrated) {
-        statement += " TEMPLATE " + require_template(server_);
+        statement += " TEMPLATE " + require_template();
     }
     // A template that another process copies at the moment is busy for an instant.
-    const auto session = open(server_);
-    value_or_throw(session->exec("SELECT pg_advisory_lock(7431001)"), "lock");
-    value_or_throw(session->exec(statement), "create database");
+    const auto server = open(server_url());
+    value_or_throw(server->exec("SELECT pg_advisory_lock(7431001)"), "lock");
+    value_or_throw(server->exec(statement), "create database");
 }
 
 TestDatabase::~TestDatabase() {
     try {
-        const auto server = open(server_);
+        const auto server = open(server_url());
         static_cast<void>(
             server->exec("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
                          "WHERE database = $1 AND active_pid IS NOT NULL",
@@ -145,7 +142,7 @@ postgres::Rows TestDatabase::exec(std::string_view sql, const postgres::Params& 
 }
 
 void TestDatabase::kill_sessions() const {
-    const auto server = open(server_);
+    const auto server = open(server_url());
     value_or_throw(
         server->exec(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1",

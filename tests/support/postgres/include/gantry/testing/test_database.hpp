@@ -8,7 +8,7 @@
 namespace gantry::testing {
 
 /// A fresh database of its own for one test, with the whole schema, on the server of
-/// GANTRY_TEST_DATABASE_URL or another one. Dropped, with its replication slots, at the end.
+/// GANTRY_TEST_DATABASE_URL. Dropped, with its replication slots, at the end.
 ///
 /// The schema is made once a server by `gantry-migrate up` into a template database, from which
 /// each test database is copied. Throws `std::runtime_error` if the variable is missing or the
@@ -17,8 +17,7 @@ class TestDatabase {
 public:
     enum class Content { migrated, empty };
 
-    /// `server` is the URL of any database of it; empty for the environment's.
-    explicit TestDatabase(Content content = Content::migrated, const std::string& server = {});
+    explicit TestDatabase(Content content = Content::migrated);
     ~TestDatabase();
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
@@ -40,7 +39,6 @@ public:
     void kill_sessions() const;
 
 private:
-    std::string server_;
     std::string name_;
     std::string url_;
 };

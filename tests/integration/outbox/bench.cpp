@@ -1,7 +1,6 @@
 #include "bench.hpp"
 
 #include "gantry/base/uuid.hpp"
-#include "http.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -37,17 +36,12 @@ T need(Result<T> result) {
 }  // namespace
 
 RelayProcess::RelayProcess(const std::string& database_url, const std::string& brokers,
-                           const std::string& prefix, const std::vector<std::string>& flags,
-                           const StopAt& stop_at)
+                           const std::string& prefix, const std::vector<std::string>& flags)
     : log_path_("/tmp/gantry-relay-" + short_id() + ".log") {
-    const bool faulty = !stop_at.point.empty();
     std::vector<std::string> arguments = {
-        faulty ? GANTRY_OUTBOX_RELAY_FAULTS_BINARY : GANTRY_OUTBOX_RELAY_BINARY,
-        "--kafka.brokers=" + brokers,
-        "--kafka.topic_prefix=" + prefix,
-        "--admin.listen=127.0.0.1:0",
-        "--grpc.listen=127.0.0.1:0",
-        "--log.format=json",
+        GANTRY_OUTBOX_RELAY_BINARY,       "--kafka.brokers=" + brokers,
+        "--kafka.topic_prefix=" + prefix, "--admin.listen=127.0.0.1:0",
+        "--grpc.listen=127.0.0.1:0",      "--log.format=json",
         "--relay.topics_interval=1s"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     if (std::ranges::none_of(flags, [](const auto& flag) { return flag.contains("lease_ttl"); })) {
@@ -59,12 +53,7 @@ RelayProcess::RelayProcess(const std::string& database_url, const std::string& b
     }
     argv.push_back(nullptr);
     std::string url = "GANTRY__POSTGRES__URL=" + database_url;
-    std::string point = "GANTRY_CRASH_POINT=" + stop_at.point + ":" + std::to_string(stop_at.count);
-    std::vector<char*> environment = {point.data()};
-    if (!database_url.empty()) {
-        environment.push_back(url.data());
-    }
-    environment.push_back(nullptr);
+    std::vector<char*> environment = {url.data(), nullptr};
     const int log = ::open(log_path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
     pid_ = ::fork();
     if (pid_ == 0) {
@@ -121,47 +110,12 @@ long RelayProcess::resident_kib() const {
     return -1;
 }
 
-std::string RelayProcess::admin_address() const {
-    constexpr std::string_view kBefore = "\"server\":\"admin\",\"address\":\"";
-    const auto text = log();
-    const auto found = text.find(kBefore);
-    if (found == std::string::npos) {
-        return {};
-    }
-    const auto begin = found + kBefore.size();
-    return text.substr(begin, text.find('"', begin) - begin);
-}
-
-std::optional<double> RelayProcess::metric(const std::string& series) const {
-    const auto address = admin_address();
-    if (address.empty()) {
-        return std::nullopt;
-    }
-    std::istringstream lines(conformance::get(address, "/metrics").body);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with(series + " ")) {
-            return std::strtod(line.c_str() + series.size(), nullptr);
-        }
-    }
-    return std::nullopt;
-}
-
-int RelayProcess::probe(const std::string& path) const {
-    const auto address = admin_address();
-    return address.empty() ? 0 : conformance::get(address, path).status;
-}
-
-Bench::Bench(Mode mode, const Places& places)
-    : brokers_(places.brokers),
-      prefix_("relaytest-" + short_id()),
-      database_(gantry::testing::TestDatabase::Content::migrated, places.postgres) {
+Bench::Bench(Mode mode) : prefix_("relaytest-" + short_id()) {
     const char* brokers = std::getenv("GANTRY_TEST_KAFKA_BROKERS");
-    if (brokers_.empty() && brokers == nullptr) {
+    if (brokers == nullptr) {
         throw std::runtime_error("GANTRY_TEST_KAFKA_BROKERS is not set");
     }
-    if (brokers_.empty()) {
-        brokers_ = brokers;
-    }
+    brokers_ = brokers;
     kafka::Options options;
     options.brokers = brokers_;
     options.client_id = "relay-test";
@@ -184,9 +138,8 @@ Bench::~Bench() {
     static_cast<void>(admin_->delete_topics(mine, Deadline::after(milliseconds{10'000})));
 }
 
-std::unique_ptr<RelayProcess> Bench::relay(const std::vector<std::string>& flags,
-                                           const StopAt& stop_at) const {
-    return std::make_unique<RelayProcess>(database_.url(), brokers_, prefix_, flags, stop_at);
+std::unique_ptr<RelayProcess> Bench::relay(const std::vector<std::string>& flags) const {
+    return std::make_unique<RelayProcess>(database_.url(), brokers_, prefix_, flags);
 }
 
 void Bench::publish(const std::string& key, const std::string& payload) const {
@@ -204,37 +157,16 @@ void Bench::publish_many(int count) const {
 }
 
 bool Bench::arrive(std::size_t count) {
-    Judge judge;
-    consume(events(), milliseconds{60'000}, milliseconds{0}, [&](const kafka::Message& message) {
-        judge.add(message);
-        return judge.verdict().different >= count;
-    });
-    return judge.verdict().different >= count;
-}
-
-Verdict Bench::watch(const std::string& topic, std::size_t count, milliseconds limit) {
-    Judge judge;
-    consume(topic, limit, kLinger, [&](const kafka::Message& message) {
-        judge.add(message);
-        return judge.verdict().different >= count;
-    });
-    return judge.verdict();
+    return take(events(), count, milliseconds{60'000}, milliseconds{0}).size() >= count;
 }
 
 std::vector<kafka::Message> Bench::read(const std::string& topic, std::size_t count,
                                         milliseconds limit) {
-    std::vector<kafka::Message> messages;
-    std::set<std::string> different;
-    consume(topic, limit, kLinger, [&](kafka::Message message) {
-        different.insert(message.value.value_or("(null)"));
-        messages.push_back(std::move(message));
-        return different.size() >= count;
-    });
-    return messages;
+    return take(topic, count, limit, kLinger);
 }
 
-void Bench::consume(const std::string& topic, milliseconds limit, milliseconds linger,
-                    const std::function<bool(kafka::Message)>& take) {
+std::vector<kafka::Message> Bench::take(const std::string& topic, std::size_t count,
+                                        milliseconds limit, milliseconds linger) {
     const auto deadline = Deadline::after(limit);
     std::optional<int> partitions;
     eventually(
@@ -244,8 +176,9 @@ void Bench::consume(const std::string& topic, milliseconds limit, milliseconds l
             return partitions.has_value();
         },
         limit);
+    std::vector<kafka::Message> messages;
     if (!partitions) {
-        return;
+        return messages;
     }
     kafka::Options options;
     options.brokers = brokers_;
@@ -259,14 +192,19 @@ void Bench::consume(const std::string& topic, milliseconds limit, milliseconds l
     if (!consumer->assign(from)) {
         throw std::runtime_error("the topic cannot be read");
     }
+    std::set<std::string> different;
     std::optional<Deadline> enough;
     while (!deadline.expired() && !(enough && enough->expired())) {
         auto event = consumer->poll(milliseconds{20});
-        auto* message = std::get_if<kafka::Message>(&event);
-        if (message != nullptr && take(std::move(*message)) && !enough) {
+        if (auto* message = std::get_if<kafka::Message>(&event)) {
+            different.insert(message->value.value_or("(null)"));
+            messages.push_back(std::move(*message));
+        }
+        if (!enough && different.size() >= count) {
             enough = Deadline::after(linger);
         }
     }
+    return messages;
 }
 
 bool Bench::eventually(const std::function<bool()>& condition, milliseconds limit) {
@@ -289,6 +227,64 @@ postgres::Connection& Bench::session() const {
 
 std::int64_t Bench::number(const std::string& sql) const {
     return need(session().exec(sql)).front().get<std::optional<std::int64_t>>(0).value_or(0);
+}
+
+Verdict judge(const std::vector<kafka::Message>& messages) {
+    Verdict verdict;
+    std::set<std::string> seen;
+    std::map<std::string, long> last;
+    for (const auto& message : messages) {
+        const auto value = message.value.value_or("");
+        if (!seen.insert(value).second) {
+            ++verdict.duplicates;
+            continue;
+        }
+        const auto colon = value.find(':');
+        const auto key = value.substr(0, colon);
+        const auto number = std::strtol(value.c_str() + colon + 1, nullptr, 10);
+        const auto found = last.find(key);
+        if (found != last.end() && number < found->second && verdict.disorder.empty()) {
+            verdict.disorder = value + " after " + std::to_string(found->second);
+        }
+        last[key] = number;
+        if (message.key != key && verdict.disorder.empty()) {
+            verdict.disorder = "key of " + value;
+        }
+    }
+    verdict.different = seen.size();
+    return verdict;
+}
+
+Load::Load(const std::string& database_url, std::string topic, int keys)
+    : thread_([this, database_url, topic = std::move(topic), keys](const std::stop_token& stop) {
+          postgres::Options options;
+          options.url = database_url;
+          std::unique_ptr<postgres::Connection> connection;
+          std::size_t number = 0;
+          while (!stop.stop_requested()) {
+              if (!connection || !connection->usable()) {
+                  auto opened = postgres::Connection::open(options);
+                  if (!opened) {
+                      continue;
+                  }
+                  connection = std::move(*opened);
+              }
+              const auto key = "k" + std::to_string(number % static_cast<std::size_t>(keys));
+              const auto done = connection->exec(
+                  "SELECT gantry.publish($1, $2, 'test.event', $3::bytea)",
+                  {topic, key, postgres::Bytes{key + ":" + std::to_string(number)}});
+              if (done) {
+                  ++number;
+                  committed_ = number;
+              }
+              ::usleep(500);
+          }
+      }) {}
+
+std::size_t Load::stop() {
+    thread_.request_stop();
+    thread_.join();
+    return committed_;
 }
 
 }  // namespace gantry::relay::testing

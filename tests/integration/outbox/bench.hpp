@@ -3,8 +3,6 @@
 #include "gantry/kafka/admin.hpp"
 #include "gantry/kafka/consumer.hpp"
 #include "gantry/testing/test_database.hpp"
-#include "load.hpp"
-#include "verdict.hpp"
 
 #include <sys/types.h>
 
@@ -13,27 +11,20 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace gantry::relay::testing {
 
 enum class Mode { wal, polling };
 
-/// Where a relay stops and waits to be killed: for the `count`-th time at one of the points of
-/// crash_points.hpp.
-struct StopAt {
-    std::string point;
-    int count = 1;
-};
-
 /// The built outbox-relay as a process. Killed at the end if it still runs.
 class RelayProcess {
 public:
-    /// An empty URL leaves the setting to the flags.
     RelayProcess(const std::string& database_url, const std::string& brokers,
-                 const std::string& prefix, const std::vector<std::string>& flags = {},
-                 const StopAt& stop_at = {});
+                 const std::string& prefix, const std::vector<std::string>& flags = {});
     ~RelayProcess();
     RelayProcess(const RelayProcess&) = delete;
     RelayProcess& operator=(const RelayProcess&) = delete;
@@ -49,43 +40,26 @@ public:
     [[nodiscard]] bool logged(const std::string& text) const {
         return log().find(text) != std::string::npos;
     }
-    [[nodiscard]] bool leading() const { return logged("\"msg\":\"leading\""); }
-    [[nodiscard]] bool stopped_at_point() const { return logged("stopped at a crash point"); }
     /// Anonymous resident memory in KiB.
     [[nodiscard]] long resident_kib() const;
-    /// The value of one series of its metrics, such as `gantry_outbox_leader`; nothing if there is
-    /// none.
-    [[nodiscard]] std::optional<double> metric(const std::string& series) const;
-    /// The status of one of its probes, such as `/readyz`; 0 without an answer.
-    [[nodiscard]] int probe(const std::string& path) const;
 
 private:
-    [[nodiscard]] std::string admin_address() const;
-
     pid_t pid_ = -1;
     std::string log_path_;
-};
-
-/// The servers of a test; empty ones are those of the environment.
-struct Places {
-    std::string postgres = {};  ///< URL of any database of the server.
-    std::string brokers = {};
 };
 
 /// A database and Kafka topics of this test alone.
 class Bench {
 public:
-    explicit Bench(Mode mode, const Places& places = {});
+    explicit Bench(Mode mode);
     ~Bench();
     Bench(const Bench&) = delete;
     Bench& operator=(const Bench&) = delete;
 
-    std::unique_ptr<RelayProcess> relay(const std::vector<std::string>& flags = {},
-                                        const StopAt& stop_at = {}) const;
+    std::unique_ptr<RelayProcess> relay(const std::vector<std::string>& flags = {}) const;
 
     gantry::testing::TestDatabase& database() { return database_; }
     kafka::Admin& admin() { return *admin_; }
-    [[nodiscard]] const std::string& brokers() const { return brokers_; }
     [[nodiscard]] const std::string& prefix() const { return prefix_; }
     [[nodiscard]] std::string events() const { return prefix_ + ".events.orders"; }
 
@@ -96,10 +70,6 @@ public:
     /// then a little longer, so that what should not come is seen.
     std::vector<kafka::Message> read(const std::string& topic, std::size_t count,
                                      milliseconds limit = milliseconds{60'000});
-
-    /// The same, judged one by one and not kept.
-    Verdict watch(const std::string& topic, std::size_t count,
-                  milliseconds limit = milliseconds{60'000});
 
     /// Commits a transaction of so many events of about 300 bytes on ten keys.
     void publish_many(int count) const;
@@ -117,9 +87,8 @@ public:
     }
 
 private:
-    /// Hands out a topic's records until `take` has said true and `linger` has passed.
-    void consume(const std::string& topic, milliseconds limit, milliseconds linger,
-                 const std::function<bool(kafka::Message)>& take);
+    std::vector<kafka::Message> take(const std::string& topic, std::size_t count,
+                                     milliseconds limit, milliseconds linger);
 
     /// A session that is kept, because connecting takes longer than most statements.
     postgres::Connection& session() const;
@@ -130,6 +99,27 @@ private:
     metrics::Registry metrics_;
     gantry::testing::TestDatabase database_;
     mutable std::unique_ptr<postgres::Connection> session_;
+};
+
+/// What an independent consumer saw of records whose payload is `<key>:<number>`.
+struct Verdict {
+    std::size_t different = 0;
+    std::size_t duplicates = 0;
+    std::string disorder;  ///< The first place where a key's first occurrences go backwards.
+};
+Verdict judge(const std::vector<kafka::Message>& messages);
+
+/// Publishes numbered events on several keys, each in a transaction of its own, until stopped.
+class Load {
+public:
+    Load(const std::string& database_url, std::string topic, int keys = 5);
+    /// Stops; how many events were committed.
+    std::size_t stop();
+
+private:
+    std::size_t committed_ = 0;
+    // Last: it uses the rest.
+    std::jthread thread_;
 };
 
 }  // namespace gantry::relay::testing

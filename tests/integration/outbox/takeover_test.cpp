@@ -1,5 +1,4 @@
-// Several relays, of which one leads.
-#include "acceptance.hpp"
+#include "bench.hpp"
 
 #include <gmock/gmock.h>
 
@@ -12,19 +11,25 @@ namespace {
 using testing::Bench;
 using testing::judge;
 using testing::Load;
+using testing::Mode;
 
 // The promise is 10 s; a busy machine gets more before the test calls it broken.
 constexpr milliseconds kTakeover{20'000};
 
-class Takeover : public InBothModes {
+class Takeover : public ::testing::TestWithParam<Mode> {
 protected:
+    Bench bench_{GetParam()};
+
     void await_leader(const testing::RelayProcess& relay) {
         ASSERT_TRUE(Bench::eventually([&] { return relay.logged("\"msg\":\"leading\""); }))
             << relay.log();
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Modes, Takeover, both_modes(), mode_name);
+INSTANTIATE_TEST_SUITE_P(Modes, Takeover, ::testing::Values(Mode::wal, Mode::polling),
+                         [](const auto& mode) {
+                             return mode.param == Mode::wal ? "Wal" : "Polling";
+                         });
 
 TEST_P(Takeover, FollowsAKilledLeader) {
     auto first = bench_.relay();
