@@ -111,15 +111,24 @@ std::vector<std::string> stored(const Options& options, std::size_t count) {
     return values;
 }
 
-TEST(FirstRecord, IsNotTakenForStoredBecauseALaterOneWas) {
-    Broker broker;
-    metrics::Registry metrics;
-    ProducerSettings settings;
-    settings.linger = milliseconds{0};
-    auto producer = Producer::create(broker.options(), settings, metrics);
-    ASSERT_TRUE(producer);
-    Sender sender(**producer);
-    broker.refuse_next(2);
+class FirstRecord : public ::testing::Test {
+protected:
+    std::unique_ptr<Producer> producer(milliseconds linger) {
+        ProducerSettings settings;
+        settings.linger = linger;
+        auto made = Producer::create(broker_.options(), settings, metrics_);
+        EXPECT_TRUE(made);
+        return made ? std::move(*made) : nullptr;
+    }
+
+    Broker broker_;
+    metrics::Registry metrics_;
+};
+
+TEST_F(FirstRecord, IsNotTakenForStoredBecauseALaterOneWas) {
+    auto producer = this->producer(milliseconds{0});
+    Sender sender(*producer);
+    broker_.refuse_next(2);
     std::set<std::string> offered;
     for (const char* name : {"a", "b", "c", "d"}) {
         // Too large for two to share a batch.
@@ -128,56 +137,47 @@ TEST(FirstRecord, IsNotTakenForStoredBecauseALaterOneWas) {
         ASSERT_TRUE(sender.offer(value));
     }
     EXPECT_EQ(sender.acknowledged(), offered);
-    EXPECT_EQ(stored(broker.options(), 4), (std::vector<std::string>{"a", "b", "c", "d"}));
+    EXPECT_EQ(stored(broker_.options(), 4), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
-TEST(FirstRecord, HoldsBackOnlyItsOwnPartitionUntilItIsStored) {
-    Broker broker;
-    metrics::Registry metrics;
-    ProducerSettings settings;
-    settings.linger = milliseconds{500};  // what is offered at once is on its way together
-    auto producer = Producer::create(broker.options(), settings, metrics);
-    ASSERT_TRUE(producer);
+TEST_F(FirstRecord, HoldsBackOnlyItsOwnPartitionUntilItIsStored) {
+    // what is offered at once is on its way together
+    auto producer = this->producer(milliseconds{500});
     std::atomic<int> stored = 0;
     const auto produce = [&](const std::string& key, int partition) {
         EXPECT_EQ(partition_of(key, 4), partition);
-        return (*producer)->produce(
-            {"spread", key, "v", {}, {}, {}},
-            [&](const Delivery& delivery) { stored += delivery.outcome == Outcome::acknowledged; });
+        return producer->produce({"spread", key, "v", {}, {}, {}}, [&](const Delivery& delivery) {
+            stored += delivery.outcome == Outcome::acknowledged;
+        });
     };
     ASSERT_TRUE(produce("first", 2));
     ASSERT_EQ(produce("b", 0).error().reason, "FIRST_RECORD");  // the topic's first is on its way
-    ASSERT_TRUE((*producer)->flush(Deadline::after(kLimit)));
+    ASSERT_TRUE(producer->flush(Deadline::after(kLimit)));
     ASSERT_TRUE(produce("b", 0));
     EXPECT_EQ(produce("b", 0).error().reason, "FIRST_RECORD");
     ASSERT_TRUE(produce("first", 2));
     ASSERT_TRUE(produce("first", 2));
-    ASSERT_TRUE((*producer)->flush(Deadline::after(kLimit)));
+    ASSERT_TRUE(producer->flush(Deadline::after(kLimit)));
     ASSERT_TRUE(produce("b", 0));
     ASSERT_TRUE(produce("b", 0));
-    ASSERT_TRUE((*producer)->flush(Deadline::after(kLimit)));
+    ASSERT_TRUE(producer->flush(Deadline::after(kLimit)));
     EXPECT_EQ(stored, 6);
-    EXPECT_EQ((*producer)->queued(), 0U);
+    EXPECT_EQ(producer->queued(), 0U);
 }
 
-TEST(FirstRecord, ThatNoBrokerAcknowledgedIsNotCalledAcknowledged) {
-    Broker broker;
-    metrics::Registry metrics;
-    ProducerSettings settings;
-    settings.linger = milliseconds{0};
-    auto producer = Producer::create(broker.options(), settings, metrics);
-    ASSERT_TRUE(producer);
-    Sender sender(**producer);
+TEST_F(FirstRecord, ThatNoBrokerAcknowledgedIsNotCalledAcknowledged) {
+    auto producer = this->producer(milliseconds{0});
+    Sender sender(*producer);
     // Past the first record: a broker that has forgotten the producer meanwhile.
     ASSERT_TRUE(sender.offer("0"));
     ASSERT_EQ(sender.acknowledged().size(), 1U);
-    broker.refuse_next(1);
+    broker_.refuse_next(1);
     const auto first = "1" + std::string(300'000, '.');
     const auto second = "2" + std::string(300'000, '.');
     ASSERT_TRUE(sender.offer(first));
     ASSERT_TRUE(sender.offer(second));
     const auto acknowledged = sender.acknowledged();
-    const auto kept = stored(broker.options(), acknowledged.size());
+    const auto kept = stored(broker_.options(), acknowledged.size());
     // Whichever way the requests met: nothing is acknowledged that is not there.
     EXPECT_EQ(kept.size(), acknowledged.size());
     for (const auto& value : acknowledged) {
