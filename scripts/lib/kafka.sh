@@ -30,6 +30,9 @@ java_options=(-Xmx512m -Xms128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 
 running() { pid_alive "$(cat "$1/kafka.pid" 2>/dev/null)"; }
 
+# Sixteen random bytes. One in 64 would begin with a dash, which Kafka's tool takes for an option.
+cluster_id() { head -c16 /dev/urandom | basenc --base64url | tr -d = | sed 's/^-/A/'; }
+
 start() {
     local dir=$1 port=$2 controller config=$1/server.properties
     running "$dir" && return
@@ -44,7 +47,7 @@ start() {
             echo "controller.quorum.bootstrap.servers=127.0.0.1:$controller"
             echo "log.dirs=$dir/data"
         } >"$config"
-        java "${java_options[@]}" kafka.tools.StorageTool format --standalone -t "$(head -c16 /dev/urandom | basenc --base64url | tr -d =)" \
+        java "${java_options[@]}" kafka.tools.StorageTool format --standalone -t "$(cluster_id)" \
             -c "$config" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2 && die "formatting Kafka's folder failed"; }
     fi
     say "starting Apache Kafka $version on 127.0.0.1:$port"
