@@ -2,14 +2,6 @@
 
 namespace gantry::kafka {
 
-PartitionGate::Flow& PartitionGate::Topic::partition(std::int32_t number) {
-    const auto index = static_cast<std::size_t>(number);
-    if (index >= partitions_.size()) {
-        partitions_.resize(index + 1);
-    }
-    return partitions_[index];
-}
-
 PartitionGate::Topic* PartitionGate::enter(const std::string& topic) {
     const std::lock_guard lock(mutex_);
     auto& found = topics_.try_emplace(topic).first->second;
@@ -22,7 +14,7 @@ PartitionGate::Topic* PartitionGate::enter(const std::string& topic) {
 
 bool PartitionGate::enter(Topic& topic, std::int32_t partition) {
     const std::lock_guard lock(mutex_);
-    auto& flow = topic.partition(partition);
+    auto& flow = topic.partitions_[partition];
     if (!admits(flow)) {
         return false;
     }
@@ -33,20 +25,28 @@ bool PartitionGate::enter(Topic& topic, std::int32_t partition) {
 void PartitionGate::move(Topic& topic, std::int32_t before, std::int32_t partition) {
     const std::lock_guard lock(mutex_);
     if (before >= 0) {
-        leave(topic.partition(before), false);
+        leave_partition(topic, before, false);
     }
     // The client does not know the topic (any more): it may have been deleted and made again.
     topic.all_.open = false;
-    auto& flow = topic.partition(partition);
+    auto& flow = topic.partitions_[partition];
     flow.open = false;
     ++flow.inside;
 }
 
 void PartitionGate::leave(Topic& topic, std::int32_t partition, bool stored) {
     const std::lock_guard lock(mutex_);
-    leave(topic.all_, stored);
+    finish(topic.all_, stored);
     if (partition >= 0) {
-        leave(topic.partition(partition), stored);
+        leave_partition(topic, partition, stored);
+    }
+}
+
+void PartitionGate::leave_partition(Topic& topic, std::int32_t partition, bool stored) {
+    const auto found = topic.partitions_.find(partition);
+    finish(found->second, stored);
+    if (found->second.inside == 0 && !found->second.open) {
+        topic.partitions_.erase(found);  // it need not exist
     }
 }
 
@@ -57,7 +57,7 @@ bool PartitionGate::admits(Flow& flow) const {
     return flow.open || flow.inside == 0;
 }
 
-void PartitionGate::leave(Flow& flow, bool stored) const {
+void PartitionGate::finish(Flow& flow, bool stored) const {
     --flow.inside;
     if (stored) {
         flow.open = true;

@@ -7,7 +7,7 @@
 #include <map>
 #include <mutex>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
 namespace gantry::kafka {
 
@@ -44,7 +44,8 @@ private:
 
     /// Whether another record may follow those inside.
     [[nodiscard]] bool admits(Flow& flow) const;
-    void leave(Flow& flow, bool stored) const;
+    void finish(Flow& flow, bool stored) const;
+    void leave_partition(Topic& topic, std::int32_t partition, bool stored);
 
     Clock& clock_;
     const SteadyTime::duration idle_;
@@ -57,9 +58,7 @@ class PartitionGate::Topic {
     friend class PartitionGate;
 
     Flow all_;
-    std::vector<Flow> partitions_;
-
-    Flow& partition(std::int32_t number);
+    std::unordered_map<std::int32_t, Flow> partitions_;
 };
 
 }  // namespace gantry::kafka

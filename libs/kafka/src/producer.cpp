@@ -136,6 +136,10 @@ public:
     }
 
     Result<void> produce(const Record& record, OnDelivery on_delivery) {
+        if (record.partition && *record.partition < 0) {
+            return fail(Code::invalid_argument, "the partition must not be negative",
+                        "UNKNOWN_PARTITION");
+        }
         auto* const topic_gate = gate_.enter(record.topic);
         if (topic_gate == nullptr) {
             return first_on_its_way();

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -163,6 +164,25 @@ TEST_F(FirstRecord, HoldsBackOnlyItsOwnPartitionUntilItIsStored) {
     ASSERT_TRUE(producer->flush(Deadline::after(kLimit)));
     EXPECT_EQ(stored, 6);
     EXPECT_EQ(producer->queued(), 0U);
+}
+
+TEST_F(FirstRecord, OfAPartitionThatDoesNotExistIsRefused) {
+    auto producer = this->producer(milliseconds{0});
+    Sender sender(*producer);
+    ASSERT_TRUE(sender.offer("a"));
+    ASSERT_EQ(sender.acknowledged().size(), 1U);
+    for (const std::int32_t partition : {1, std::numeric_limits<std::int32_t>::max(), -2,
+                                         std::numeric_limits<std::int32_t>::min()}) {
+        for (int again = 0; again < 2; ++again) {
+            const auto taken = producer->produce({"orders", "k", "v", {}, {}, partition},
+                                                 [](const Delivery&) { FAIL(); });
+            ASSERT_FALSE(taken) << partition;
+            EXPECT_EQ(taken.error().code, Code::invalid_argument) << partition;
+        }
+    }
+    EXPECT_EQ(producer->queued(), 0U);
+    EXPECT_TRUE(sender.offer("b"));
+    EXPECT_EQ(sender.acknowledged().size(), 2U);
 }
 
 TEST_F(FirstRecord, ThatNoBrokerAcknowledgedIsNotCalledAcknowledged) {
