@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMostRefused = 100;
 constexpr milliseconds kParkAgain{500};
+constexpr milliseconds kUnknownTopicGrace{60'000};
 
 kafka::ProducerSettings settings_of(const Options& options) {
     kafka::ProducerSettings settings;
@@ -18,6 +19,9 @@ kafka::ProducerSettings settings_of(const Options& options) {
     settings.queue_bytes = static_cast<std::size_t>(options.relay.inflight_bytes.bytes) * 2;
     settings.queue_records = static_cast<std::size_t>(options.relay.inflight_records) + 1'000;
     settings.linger = options.relay.linger;
+    // The directory knows which topics there are. A busy cluster can need more than ten seconds to
+    // tell this producer of one just made, and its records must not be set aside for that.
+    settings.unknown_topic_grace = kUnknownTopicGrace;
     return settings;
 }
 
